@@ -1,0 +1,6 @@
+//! The everlink protocol as a deterministic, sans-IO state machine.
+#![forbid(unsafe_code)]
+
+pub mod id;
+pub mod rng;
+pub mod time;
