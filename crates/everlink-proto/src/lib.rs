@@ -4,3 +4,4 @@
 pub mod id;
 pub mod rng;
 pub mod time;
+pub mod wire;
