@@ -1,7 +1,9 @@
 //! The everlink protocol as a deterministic, sans-IO state machine.
 #![forbid(unsafe_code)]
 
+mod base32;
 pub mod id;
 pub mod rng;
+pub mod ticket;
 pub mod time;
 pub mod wire;
