@@ -56,7 +56,7 @@ const _: () = assert!(PAYLOAD_1_LEN == 244 && PAYLOAD_2_LEN == 316);
 
 /// Which network a handshake is for. Peers of different networks do not open each other's
 /// messages.
-#[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
+#[derive(Clone, ZeroizeOnDrop)]
 pub struct Network {
     /// The public name of the network; zeros for the open one.
     #[zeroize(skip)]
@@ -123,7 +123,7 @@ impl Initiator {
             return Err(HandshakeError::OwnIdentity);
         }
         let remote = montgomery(responder)?;
-        let prologue: [&[u8]; 5] = [b"everlink", &[WIRE_VERSION], &network.id, responder.as_bytes(), header];
+        let prologue = prologue(network, responder, header);
         let mut handshake = Handshake::initiator(&IK_HFS_PSK2, identity, &remote, &network.psk, &prologue);
         let mut named = *payload;
         named[..PEER_ID_LEN].copy_from_slice(identity.peer_id().as_bytes());
@@ -147,8 +147,15 @@ impl Initiator {
     }
 }
 
+impl fmt::Debug for Initiator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Initiator(..)")
+    }
+}
+
 /// What message 1 said. It may be a replay: nothing may be changed on its word, until a packet
 /// under the new keys confirms it.
+#[derive(Debug)]
 pub struct Received {
     /// Who sent it, proved.
     pub peer: PeerId,
@@ -172,7 +179,7 @@ impl Responder {
         body: &[u8; BODY_1_LEN],
     ) -> Result<Received, HandshakeError> {
         let own = identity.peer_id();
-        let prologue: [&[u8]; 5] = [b"everlink", &[WIRE_VERSION], &network.id, own.as_bytes(), header];
+        let prologue = prologue(network, &own, header);
         let mut handshake = Handshake::responder(&IK_HFS_PSK2, identity, &network.psk, &prologue);
         let mut message = *body;
         let payload: [u8; PAYLOAD_1_LEN] =
@@ -196,6 +203,21 @@ impl Responder {
         self.handshake.write(payload, &mut body, rng)?;
         Ok((body, Secrets::from_finished(self.handshake.finish())))
     }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Responder(..)")
+    }
+}
+
+/// What both sides must agree on before the first byte: else not one message opens.
+fn prologue<'a>(
+    network: &'a Network,
+    responder: &'a PeerId,
+    header: &'a [u8; HEADER_1_LEN],
+) -> [&'a [u8]; 5] {
+    [b"everlink", &[WIRE_VERSION], &network.id, responder.as_bytes(), header]
 }
 
 /// The peer named by payload 1, if it holds the static key that the handshake proved. The key

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::crypto::blake::tests::hex;
 use crate::crypto::rustcrypto::RustCrypto;
 use crate::rng::Rng;
 
@@ -49,6 +50,19 @@ fn packets_go_both_ways_in_both_suites() {
         assert_eq!(open(&mut initiator, 3, 1 << 40, &back).unwrap(), b"");
         assert_eq!(open(&mut initiator, 2, 77, &there), None, "own packets reflected do not open");
         assert_eq!((initiator.failed(), responder.failed()), (1, 0));
+    }
+}
+
+#[test]
+fn a_packet_is_the_same_as_another_implementation_makes_it() {
+    // Expected values come from Python's hashlib, hmac and cryptography (OpenSSL).
+    let expected = [
+        "5109090909090909099dd222f0ca39b57fdd2cf34c44d0fe433398a5de405bfb0bcb4d0b38",
+        "5b09090909090909091fe641d7761bce551a3ef7f04eb3bc0d3b496f4b6ab2dd65617b430a",
+    ];
+    for (suite, expected) in SUITES.into_iter().zip(expected) {
+        let (mut initiator, _) = pair(suite);
+        assert_eq!(hex(&packet(&mut initiator, 2, 0x05_0607_0809, b"everlink")), expected);
     }
 }
 
