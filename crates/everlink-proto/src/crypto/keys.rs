@@ -33,7 +33,7 @@ pub struct KeyLimits {
     /// the stop, 128 GiB of payload.
     pub aes_rekey_blocks: u64,
     /// AES blocks sealed beyond which nothing more is sealed. Default 2^35: RFC 9001 B.1.1 allows
-    /// 2^23 packets of 2^11 blocks, which is one in 2^57 for the advantage of an attacker; counted
+    /// 2^23 packets of 2^12 blocks, or 2^28 of 2^7, for an attacker's advantage of 2^-57. Counted
     /// in blocks since our packets differ in length.
     pub aes_stop_blocks: u64,
     /// Packets sealed with ChaCha20 from which on a new connection should be made. Default 2^60:
