@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod base32;
+pub mod crypto;
 pub mod id;
 pub mod rng;
 pub mod ticket;
