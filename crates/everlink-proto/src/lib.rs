@@ -2,5 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod id;
+pub mod range_set;
+pub mod recovery;
 pub mod rng;
 pub mod time;
