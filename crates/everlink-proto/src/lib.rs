@@ -3,6 +3,8 @@
 
 mod base32;
 pub mod id;
+pub mod range_set;
+pub mod recovery;
 pub mod rng;
 pub mod ticket;
 pub mod time;
