@@ -6,6 +6,8 @@ pub mod id;
 pub mod range_set;
 pub mod recovery;
 pub mod rng;
+pub mod session;
+pub mod stream;
 pub mod ticket;
 pub mod time;
 pub mod wire;
