@@ -22,7 +22,6 @@ mod hello;
 mod inbound;
 mod inbox;
 mod outbound;
-mod questions;
 mod record;
 mod snapshot;
 mod verdict;

@@ -82,6 +82,3 @@ pub(crate) enum StreamEvent {
     Writable(StreamId),
     Opened,
 }
-
-#[cfg(test)]
-mod tests;

@@ -55,6 +55,3 @@ impl<'w, 'b> Packet<'w, 'b> {
         self.w.remaining() == self.room
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -20,7 +20,7 @@ enum Early {
     /// It waits for messages before it.
     Whole { flags: MessageFlags, body: Bytes },
     /// It waits for its other parts. `held` is what was charged for it.
-    Parts { flags: MessageFlags, total: u64, held: u64, assembler: Assembler },
+    Parts { total: u64, held: u64, assembler: Assembler },
 }
 
 /// What a message off the wire goes through: the credit of the link and the inbox.
@@ -116,12 +116,8 @@ impl RecvChannel {
         }
         let opens = !self.early.contains_key(&frag.number);
         let (flags, total) = (frag.flags, frag.total);
-        let message = self.early.entry(frag.number).or_insert_with(|| Early::Parts {
-            flags,
-            total,
-            held: 0,
-            assembler: Assembler::default(),
-        });
+        let fresh = || Early::Parts { total, held: 0, assembler: Assembler::default() };
+        let message = self.early.entry(frag.number).or_insert_with(fresh);
         let Early::Parts { held, assembler, .. } = message else { return Ok((Kept::Yes, false)) };
         let Ok(new) = assembler.insert(frag.offset, frag.bytes) else {
             return Ok((Kept::No(NotKept::NoRoom), false));
