@@ -22,7 +22,9 @@ pub(super) struct TimerFd {
 impl TimerFd {
     pub(super) fn new() -> io::Result<Self> {
         let fd = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        Ok(Self { fd: AsyncFd::with_interest(fd, Interest::READABLE)?, armed: None })
+        #[allow(deprecated, reason = "its successor is unsafe; an `OwnedFd` that never leaves meets its terms")]
+        let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
+        Ok(Self { fd, armed: None })
     }
 
     fn arm(&mut self, deadline: Instant) -> io::Result<()> {
