@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use everlink_proto::time::Instant;
@@ -43,13 +42,6 @@ pub trait Timer: Send {
 /// The clock of the operating system that counts suspended time: `CLOCK_BOOTTIME` on Linux.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
-
-impl SystemClock {
-    /// This clock as the builder takes it.
-    pub(crate) fn shared() -> Arc<dyn Clock> {
-        Arc::new(Self)
-    }
-}
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {

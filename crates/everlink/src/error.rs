@@ -13,10 +13,7 @@ use everlink_proto::{LinkState, PeerId};
 #[non_exhaustive]
 pub enum SendError {
     /// The link holds as much unsent data as it may. Only of `try_send`; `send` waits.
-    #[error(
-        "the link to {peer:?} ({state:?}) holds as much unsent data as it may; the message was not accepted: \
-         wait with send(), or drop it"
-    )]
+    #[error("{peer:#} ({state:?}): the send queue is full; the message was not accepted; wait with send()")]
     Full {
         /// To whom.
         peer: PeerId,
@@ -24,9 +21,7 @@ pub enum SendError {
         state: LinkState,
     },
     /// The message is longer than any message may be.
-    #[error(
-        "a message of {len} bytes to {peer:?} was not accepted: the longest has {max}; split it or use a stream"
-    )]
+    #[error("{peer:#}: a message of {len} bytes is longer than the {max} allowed; it was not accepted; use a stream")]
     TooLarge {
         /// To whom.
         peer: PeerId,
@@ -36,18 +31,15 @@ pub enum SendError {
         max: usize,
     },
     /// All links that the endpoint may hold are in use.
-    #[error(
-        "no link to {peer:?} could be made, all are in use, and the message was not accepted: close one, or \
-         raise max_links"
-    )]
+    #[error("{peer:#}: all {max} links are in use; the message was not accepted; close one, or raise max_links")]
     TooManyLinks {
         /// To whom.
         peer: PeerId,
+        /// How many there may be.
+        max: usize,
     },
     /// The link has as many channels as it may have.
-    #[error(
-        "channel {channel} to {peer:?} would be one too many and the message was not accepted: use fewer channels"
-    )]
+    #[error("{peer:#}: channel {channel} would be one too many; the message was not accepted; use fewer channels")]
     TooManyChannels {
         /// To whom.
         peer: PeerId,
@@ -55,19 +47,21 @@ pub enum SendError {
         channel: u64,
     },
     /// The peer's id is no public key, or it is this endpoint's own.
-    #[error("{peer:?} cannot be a peer of this endpoint and the message was not accepted: check the id")]
+    #[error("{peer:#}: {cause}; the message was not accepted; check the ticket")]
     InvalidPeer {
         /// Who is not.
         peer: PeerId,
+        /// What is wrong with it.
+        cause: &'static str,
     },
     /// The endpoint was stopped.
-    #[error("the endpoint was stopped and the message to {peer:?} was not accepted: start another endpoint")]
+    #[error("{peer:#}: the endpoint was stopped; the message was not accepted; start another endpoint")]
     Stopped {
         /// To whom.
         peer: PeerId,
     },
     /// The endpoint broke.
-    #[error("the message to {peer:?} was not accepted: {failure}")]
+    #[error("{peer:#}: the message was not accepted; {failure}")]
     EndpointFailed {
         /// To whom.
         peer: PeerId,
@@ -142,4 +136,40 @@ pub enum StartError {
     /// The system gave no random bytes.
     #[error("the system gave no random bytes, without which no key is safe")]
     NoRandomness,
+}
+
+/// Why a stream does not go on.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The stream or its session is over.
+    #[error(transparent)]
+    Stream(#[from] everlink_proto::StreamError),
+    /// The endpoint was stopped.
+    #[error("the endpoint was stopped; what the stream had not delivered is lost")]
+    Stopped,
+    /// The endpoint broke.
+    #[error("the stream is over: {0}")]
+    EndpointFailed(#[from] EndpointFailed),
+}
+
+impl From<StreamError> for io::Error {
+    fn from(error: StreamError) -> Self {
+        Self::new(io::ErrorKind::ConnectionAborted, error)
+    }
+}
+
+impl SendError {
+    /// What the core refused; `state` is that of the link.
+    pub(crate) fn from_core(error: everlink_proto::SendError, state: LinkState) -> Self {
+        use everlink_proto::SendError as Core;
+        match error {
+            Core::Full { peer } => Self::Full { peer, state },
+            Core::TooLarge { peer, len, max } => Self::TooLarge { peer, len, max },
+            Core::TooManyLinks { peer, max } => Self::TooManyLinks { peer, max },
+            Core::TooManyChannels { peer, channel } => Self::TooManyChannels { peer, channel },
+            Core::InvalidPeer { peer, cause } => Self::InvalidPeer { peer, cause },
+            Core::Stopped { peer } => Self::Stopped { peer },
+        }
+    }
 }

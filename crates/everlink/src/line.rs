@@ -13,6 +13,9 @@ use crate::wait::{Ticket, WaitQueue};
 pub(crate) trait Attempt: Unpin {
     type Output;
 
+    /// Whether only the first in line may try. Not so where what is waited for is not used up.
+    const IN_TURN: bool = true;
+
     /// Where those wait who want the same.
     fn queue<'a>(&self, waits: &'a mut Waits) -> &'a mut WaitQueue;
 
@@ -46,6 +49,7 @@ impl<A: Attempt> InLine<A> {
     fn try_turn(&mut self, cx: &Context<'_>, turn: &mut Turn<'_>) -> Poll<A::Output> {
         let queue = self.attempt.queue(turn.waits);
         let my_turn = match self.ticket {
+            _ if !A::IN_TURN => true,
             Some(ticket) => queue.is_first(ticket),
             None => queue.is_empty(),
         };

@@ -60,6 +60,8 @@ struct Changed {
 impl Attempt for Changed {
     type Output = Result<(u64, StateChange), RecvError>;
 
+    const IN_TURN: bool = false;
+
     fn queue<'a>(&self, waits: &'a mut Waits) -> &'a mut WaitQueue {
         &mut waits.peer(self.peer).watch.waiting
     }
