@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everlink_proto::PeerId;
+use everlink_proto::id::PeerId;
 
 use crate::endpoint::Endpoint;
 use crate::error::SendError;

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
+use everlink_proto::id::PeerId;
+use everlink_proto::stats::Stats;
 use everlink_proto::ticket::Ticket;
-use everlink_proto::{PeerId, Stats};
 
 use crate::builder::Builder;
 use crate::error::{EndpointFailed, FailureCause, RecvError};
@@ -78,8 +79,8 @@ impl Endpoint {
     /// prove that it is that peer.
     pub fn add_addresses(&self, peer: PeerId, addresses: &[SocketAddr]) {
         let addresses: Vec<_> = addresses.iter().copied().map(canonical).collect();
-        // An endpoint that failed goes nowhere.
-        let _ = self.shared().turn(|turn| turn.core.add_addresses(peer, &addresses));
+        // Where no link can be made, the first send says why.
+        let _ = self.shared().turn(|turn| turn.core.add_addresses(turn.now, peer, &addresses));
     }
 
     /// The next item of any link whose receiver was not taken, one link after the other.

@@ -4,7 +4,8 @@
 use std::io;
 use std::sync::Arc;
 
-use everlink_proto::{LinkState, PeerId};
+use everlink_proto::id::PeerId;
+use everlink_proto::link::lifecycle::LinkState;
 
 /// Why a message was not accepted. Nothing of it was kept, and nothing of it was sent.
 ///
@@ -53,6 +54,14 @@ pub enum SendError {
         peer: PeerId,
         /// What is wrong with it.
         cause: &'static str,
+    },
+    /// For a reason that came with a later version of the protocol.
+    #[error("{peer:#}: {reason}; the message was not accepted")]
+    Refused {
+        /// To whom.
+        peer: PeerId,
+        /// Which.
+        reason: Arc<str>,
     },
     /// The endpoint was stopped.
     #[error("{peer:#}: the endpoint was stopped; the message was not accepted; start another endpoint")]
@@ -145,12 +154,26 @@ pub enum StreamError {
     /// The stream or its session is over.
     #[error(transparent)]
     Stream(#[from] everlink_proto::StreamError),
+    /// There is no link to open it on.
+    #[error(transparent)]
+    Link(SendError),
     /// The endpoint was stopped.
     #[error("the endpoint was stopped; what the stream had not delivered is lost")]
     Stopped,
     /// The endpoint broke.
     #[error("the stream is over: {0}")]
     EndpointFailed(#[from] EndpointFailed),
+}
+
+impl StreamError {
+    /// What the core refused; `state` is that of the link.
+    pub(crate) fn from_core(peer: PeerId, error: everlink_proto::OpenError, state: LinkState) -> Self {
+        match error {
+            everlink_proto::OpenError::Link(error) => Self::Link(SendError::from_core(peer, error, state)),
+            everlink_proto::OpenError::Stream(error) => Self::Stream(error),
+            other => Self::Link(SendError::Refused { peer, reason: other.to_string().into() }),
+        }
+    }
 }
 
 impl From<StreamError> for io::Error {
@@ -161,7 +184,7 @@ impl From<StreamError> for io::Error {
 
 impl SendError {
     /// What the core refused; `state` is that of the link.
-    pub(crate) fn from_core(error: everlink_proto::SendError, state: LinkState) -> Self {
+    pub(crate) fn from_core(peer: PeerId, error: everlink_proto::SendError, state: LinkState) -> Self {
         use everlink_proto::SendError as Core;
         match error {
             Core::Full { peer } => Self::Full { peer, state },
@@ -170,6 +193,7 @@ impl SendError {
             Core::TooManyChannels { peer, channel } => Self::TooManyChannels { peer, channel },
             Core::InvalidPeer { peer, cause } => Self::InvalidPeer { peer, cause },
             Core::Stopped { peer } => Self::Stopped { peer },
+            other => Self::Refused { peer, reason: other.to_string().into() },
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use everlink_proto::{DoneToken, EndReason, InboxItem, PeerId};
+use everlink_proto::id::PeerId;
+use everlink_proto::session::{DoneToken, EndReason, InboxItem};
 
 use crate::error::{EndpointFailed, RecvError};
 use crate::line::Attempt;
@@ -73,13 +74,13 @@ fn item(shared: &Arc<Shared>, peer: PeerId, item: InboxItem) -> Item {
     let kind = match item {
         InboxItem::SessionStarted => ItemKind::SessionStarted,
         InboxItem::SessionEnded(reason) => ItemKind::SessionEnded(reason),
-        InboxItem::Message(message) => ItemKind::Message(Message {
+        InboxItem::Message { channel, number, body, flags, token } => ItemKind::Message(Message {
             peer,
-            channel: message.channel,
-            number: message.number,
-            body: message.body,
-            possible_duplicate: message.possible_duplicate,
-            done: message.wants_done.then(|| (Arc::clone(shared), message.token)),
+            channel,
+            number,
+            body,
+            possible_duplicate: flags.possible_duplicate,
+            done: flags.wants_done.then(|| (Arc::clone(shared), token)),
         }),
     };
     Item { peer, kind }

@@ -64,8 +64,13 @@ pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use watch::Watcher;
 
 pub use everlink_proto::crypto::identity::Identity;
-pub use everlink_proto::ticket::Ticket;
-pub use everlink_proto::{
-    Cause, ChannelOptions, Config, EndReason, Explanation, LinkSnapshot, LinkState, MessageId, PeerId, Stats,
-    StreamId, Verdict,
+pub use everlink_proto::id::{PeerId, PeerIdError};
+pub use everlink_proto::link::history::Cause;
+pub use everlink_proto::link::lifecycle::LinkState;
+pub use everlink_proto::link::{Explanation, LinkSnapshot};
+pub use everlink_proto::session::{
+    ChannelOptions, EndReason, MessageId, NotDelivered, OnRestart, SessionConfig, Unknown, Verdict,
 };
+pub use everlink_proto::stats::Stats;
+pub use everlink_proto::ticket::{Ticket, TicketError};
+pub use everlink_proto::{Config, StreamError as StreamEnd, StreamId};

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use everlink_proto::{ChannelOptions, Explanation, LinkSnapshot, LinkState, PeerId, SendOptions};
+use everlink_proto::id::PeerId;
+use everlink_proto::link::lifecycle::LinkState;
+use everlink_proto::link::{Explanation, LinkSnapshot};
+use everlink_proto::session::{ChannelOptions, SendOptions};
 
 use crate::error::{EndpointFailed, SendError, StreamError};
 use crate::inbox::LinkReceiver;
 use crate::line::{Attempt, InLine};
 use crate::receipt::Receipt;
 use crate::shared::{Shared, Turn, Waits};
-use crate::stream::{AcceptStream, OpenStream, Stream};
+use crate::stream::{AcceptStream, Stream};
 use crate::wait::WaitQueue;
 use crate::watch::Watcher;
 
@@ -69,17 +72,13 @@ impl Link {
     }
 
     /// Sets how a channel of this link behaves, best before its first message.
-    pub fn set_channel(&self, channel: u64, options: ChannelOptions) {
-        // An endpoint that failed has no channels.
-        let _ = self.shared.turn(|turn| turn.core.set_channel(self.peer, channel, options));
+    pub fn set_channel(&self, channel: u64, options: ChannelOptions) -> Result<(), SendError> {
+        self.command(|turn| turn.core.set_channel(turn.now, self.peer, channel, options))
     }
 
     /// Connects now, if it is not connected, though nothing is to be sent yet.
     pub fn connect(&self) -> Result<(), SendError> {
-        let connected = self.shared.turn(|turn| turn.core.connect(turn.now, self.peer));
-        connected
-            .map_err(|failure| SendError::EndpointFailed { peer: self.peer, failure })?
-            .map_err(|error| SendError::from_core(error, self.state()))
+        self.command(|turn| turn.core.connect(turn.now, self.peer))
     }
 
     /// Makes a new connection though the old one works; what is on its way is not disturbed.
@@ -95,11 +94,12 @@ impl Link {
         let _ = self.shared.turn(|turn| turn.core.close(turn.now, self.peer, code, reason));
     }
 
-    /// Opens a stream, as soon as the peer's limit allows another.
+    /// Opens a stream in this session, or the next if there is none. The peer hears of it with its
+    /// first bytes.
     ///
-    /// Cancel safe: a future dropped before it is ready has opened nothing.
+    /// Cancel safe: it is ready at once.
     pub async fn open_stream(&self) -> Result<Stream, StreamError> {
-        InLine::new(Arc::clone(&self.shared), OpenStream { peer: self.peer }).await
+        Stream::open(&self.shared, self.peer)
     }
 
     /// Waits for the next stream that the peer opens.
@@ -117,7 +117,7 @@ impl Link {
 
     /// The state of the link; `Idle` on an endpoint that failed.
     pub fn state(&self) -> LinkState {
-        self.shared.turn(|turn| turn.core.state(self.peer)).unwrap_or(LinkState::Idle)
+        self.shared.turn(|turn| turn.core.state(&self.peer)).unwrap_or(LinkState::Idle)
     }
 
     /// Sees how the state changes from now on.
@@ -125,14 +125,25 @@ impl Link {
         Watcher::new(Arc::clone(&self.shared), self.peer)
     }
 
-    /// What is owed, why it does not move, what was tried, and what comes next, in sentences.
-    pub fn explain(&self) -> Result<Explanation, EndpointFailed> {
-        self.shared.turn(|turn| turn.core.explain(turn.now, self.peer))
+    /// What is owed, why it does not move, what was tried, and what comes next, in sentences; `None`
+    /// if the link was not used yet, or was forgotten.
+    pub fn explain(&self) -> Result<Option<Explanation>, EndpointFailed> {
+        self.shared.turn(|turn| turn.core.explain(turn.now, &self.peer))
     }
 
     /// Figures of the link; `None` if it was not used yet, or was forgotten.
     pub fn snapshot(&self) -> Result<Option<LinkSnapshot>, EndpointFailed> {
-        self.shared.turn(|turn| turn.core.snapshot(turn.now, self.peer))
+        self.shared.turn(|turn| turn.core.snapshot(turn.now, &self.peer))
+    }
+
+    fn command(
+        &self,
+        f: impl FnOnce(&mut Turn<'_>) -> Result<(), everlink_proto::SendError>,
+    ) -> Result<(), SendError> {
+        self.shared
+            .turn(f)
+            .map_err(|failure| SendError::EndpointFailed { peer: self.peer, failure })?
+            .map_err(|error| SendError::from_core(self.peer, error, self.state()))
     }
 }
 
@@ -182,13 +193,12 @@ impl Draft {
 
     fn accept(&self, shared: &Arc<Shared>, turn: &mut Turn<'_>) -> Result<Receipt, SendError> {
         let peer = self.link.peer;
-        let (body, options) = (self.body.clone(), self.options.clone());
-        match turn.core.send(turn.now, peer, self.channel, body, options) {
+        match turn.core.send(turn.now, peer, self.channel, self.body.clone(), self.options) {
             Ok(id) => {
                 turn.receipts.open(peer, id);
                 Ok(Receipt::new(Arc::clone(shared), peer, id))
             }
-            Err(error) => Err(SendError::from_core(error, turn.core.state(peer))),
+            Err(error) => Err(SendError::from_core(peer, error, turn.core.state(&peer))),
         }
     }
 }

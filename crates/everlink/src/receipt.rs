@@ -10,7 +10,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use everlink_proto::{MessageId, PeerId, Verdict};
+use everlink_proto::id::PeerId;
+use everlink_proto::session::{MessageId, Verdict};
 
 use crate::error::EndpointFailed;
 use crate::shared::Shared;

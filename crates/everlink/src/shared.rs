@@ -13,7 +13,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use everlink_proto::PeerId;
+use everlink_proto::id::PeerId;
 
 use crate::bell::Bell;
 use crate::clock::Clock;

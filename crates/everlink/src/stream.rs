@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use everlink_proto::{PeerId, Read, StreamId};
+use everlink_proto::id::PeerId;
+use everlink_proto::{Read, StreamId};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::{EndpointFailed, StreamError};
@@ -33,6 +34,13 @@ impl Stream {
         let held = Arc::new(Held { shared: Arc::clone(shared), peer, id });
         let read = ReadHalf { held: Arc::clone(&held), ended: false };
         Self { read, write: WriteHalf { held, finished: false } }
+    }
+
+    pub(crate) fn open(shared: &Arc<Shared>, peer: PeerId) -> Result<Self, StreamError> {
+        let (opened, state) =
+            shared.turn(|turn| (turn.core.open_stream(turn.now, peer), turn.core.state(&peer)))?;
+        let id = opened.map_err(|error| StreamError::from_core(peer, error, state))?;
+        Ok(Self::new(shared, peer, id))
     }
 
     /// With whom.
@@ -255,31 +263,6 @@ impl Drop for Held {
             }
             turn.waits.tidy(self.peer);
         });
-    }
-}
-
-pub(crate) struct OpenStream {
-    pub(crate) peer: PeerId,
-}
-
-impl Attempt for OpenStream {
-    type Output = Result<Stream, StreamError>;
-
-    fn queue<'a>(&self, waits: &'a mut Waits) -> &'a mut WaitQueue {
-        &mut waits.peer(self.peer).openers
-    }
-
-    fn attempt(&mut self, shared: &Arc<Shared>, turn: &mut Turn<'_>) -> Poll<Self::Output> {
-        let id = turn.core.open_stream(turn.now, self.peer)?;
-        Poll::Ready(Ok(Stream::new(shared, self.peer, id)))
-    }
-
-    fn failed(&mut self, failure: EndpointFailed) -> Self::Output {
-        Err(failure.into())
-    }
-
-    fn left(&self, waits: &mut Waits) {
-        waits.tidy(self.peer);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use everlink_proto::PeerId;
+use everlink_proto::id::PeerId;
 
 use crate::error::{EndpointFailed, RecvError};
 use crate::line::{Attempt, InLine};

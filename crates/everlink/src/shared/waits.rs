@@ -5,7 +5,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::task::Waker;
 
-use everlink_proto::{Cause, Event, LinkState, PeerId, StreamId};
+use everlink_proto::id::PeerId;
+use everlink_proto::link::history::Cause;
+use everlink_proto::link::lifecycle::LinkState;
+use everlink_proto::{Event, StreamId};
 
 use crate::receipt::Receipts;
 use crate::wait::{WaitQueue, Wakes};
@@ -47,7 +50,6 @@ impl Inbox {
 #[derive(Default)]
 pub(crate) struct PeerWaits {
     pub(crate) senders: WaitQueue,
-    pub(crate) openers: WaitQueue,
     pub(crate) acceptors: WaitQueue,
     pub(crate) receiver: Option<Receiver>,
     pub(crate) streams: HashMap<StreamId, StreamWaits>,
@@ -90,7 +92,6 @@ pub struct StateChange {
 impl PeerWaits {
     fn is_empty(&self) -> bool {
         self.senders.is_empty()
-            && self.openers.is_empty()
             && self.acceptors.is_empty()
             && self.receiver.is_none()
             && self.streams.is_empty()
@@ -98,7 +99,7 @@ impl PeerWaits {
     }
 
     fn wake_all(&mut self, wakes: &mut Wakes) {
-        for queue in [&mut self.senders, &mut self.openers, &mut self.acceptors, &mut self.watch.waiting] {
+        for queue in [&mut self.senders, &mut self.acceptors, &mut self.watch.waiting] {
             queue.wake_all(wakes);
         }
         wakes.wake(self.receiver.as_mut().and_then(|receiver| receiver.waker.take()));
@@ -172,7 +173,6 @@ impl Waits {
             waits.watch.version += 1;
             waits.watch.latest = Some(change);
             waits.watch.waiting.wake_all(wakes);
-            waits.openers.wake_first(wakes);
         });
     }
 
