@@ -187,9 +187,9 @@ impl App {
             }
             Event::InboxReady { peer } => {
                 let peer = turn.directory.index(peer);
-                self.unread.insert(peer);
+                let behind = !self.unread.insert(peer);
                 if turn.at >= self.slow_until {
-                    self.read_inbox(turn, peer, u32::MAX, true);
+                    self.read_inbox(turn, peer, u32::MAX, !behind);
                 }
             }
             Event::SendRoom { peer } => {

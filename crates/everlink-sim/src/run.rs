@@ -31,8 +31,10 @@ pub(crate) fn run(world: &mut World) {
         world.run_until(world.now + REST);
         compare(world);
     }
+    world.explain_findings();
     farewell(world);
     finish(world);
+    world.explain_findings();
 }
 
 /// Lets every application owe something to every peer.

@@ -15,6 +15,7 @@ use crate::machine::{Condition, Life, Machine, SOCKET_BUFFER};
 use crate::net::fabric::{Fabric, Origin, Outcome, Parcel};
 use crate::net::rule::Kind;
 use crate::observer::Observer;
+use crate::report::explain;
 use crate::subject::{self, Endpoint, Event, Identity, PeerId};
 use crate::swarm::Settings;
 use crate::trace::Lines;
@@ -127,6 +128,8 @@ pub(crate) struct World {
     pub(crate) datagrams: u64,
     /// What processes that have ended counted.
     pub(crate) counted: subject::Counts,
+    /// What the endpoints said when a promise was found broken, finding by finding.
+    pub(crate) explanations: Vec<String>,
 }
 
 impl World {
@@ -155,6 +158,7 @@ impl World {
             buffer: Vec::new(),
             datagrams: 0,
             counted: subject::Counts::default(),
+            explanations: Vec::new(),
             settings,
         };
         world.build(&dice);
@@ -170,8 +174,18 @@ impl World {
             let ((at, _), happening) = entry.remove_entry();
             self.now = at;
             self.happen(happening);
+            self.explain_findings();
         }
         self.now = self.now.max(until);
+    }
+
+    /// Asks both sides of a broken promise what they make of it, as long as they still know.
+    pub(crate) fn explain_findings(&mut self) {
+        while let Some(finding) = self.observer.findings.list().get(self.explanations.len()) {
+            let machines = finding.machines;
+            let said = explain(self, machines);
+            self.explanations.push(said);
+        }
     }
 
     /// Decides that something is going to happen.
