@@ -1,7 +1,7 @@
 //! From the connection id of a datagram to whoever waits for it.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 use crate::{
     id::ConnectionId,
@@ -45,8 +45,8 @@ impl Router {
     pub(crate) fn issue(&mut self, rng: &mut Rng, target: Target) -> ConnectionId {
         loop {
             let id = ConnectionId(rng.bytes());
-            if !self.local.contains_key(&id) {
-                self.local.insert(id, target);
+            if let Entry::Vacant(place) = self.local.entry(id) {
+                place.insert(target);
                 return id;
             }
         }

@@ -14,7 +14,6 @@ pub(crate) use self::{
 };
 use crate::{
     crypto::{Role, Suite, keys::PacketKeys, noise::Secrets},
-    id::ConnectionId,
     link::election::ConnectionKey,
     path::{Path, PathIds},
     recovery::congestion::Algorithm,

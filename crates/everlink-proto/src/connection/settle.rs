@@ -92,7 +92,7 @@ impl Connection {
         self.path.migration.repeat();
         if let Some(oldest) = self.path.recovery.records_mut().find(|records| !records.is_empty()) {
             settled.extend(oldest.iter().filter_map(|record| match record {
-                Record::Session(epoch, record) => Some(Settled::Lost(*epoch, record.clone())),
+                Record::Session(epoch, record) => Some(Settled::Lost(*epoch, *record)),
                 Record::Hello | Record::Ack(_) | Record::Challenge(_) | Record::Farewell => None,
             }));
         }

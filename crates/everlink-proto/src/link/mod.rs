@@ -46,7 +46,6 @@ use crate::{
     crypto::cookie::Cookie,
     event::{Deadline, Event, Reason},
     id::PeerId,
-    rng::Rng,
     session::{Continuity, Session, SessionEvent, Side},
     stats::Mark,
     time::{Instant, soonest},

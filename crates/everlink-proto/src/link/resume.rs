@@ -34,10 +34,9 @@ pub(crate) struct Check {
 impl Link {
     /// Takes a connection in that a handshake has just made.
     pub(crate) fn adopt(&mut self, ctx: &mut Context<'_>, mut connection: Connection) {
-        if let Some(before) = self.winner() {
-            if before.path.remote() == connection.path.remote() {
-                connection.path.recovery.inherit(&before.path.recovery);
-            }
+        let remote = connection.path.remote();
+        if let Some(before) = self.winner().filter(|before| before.path.remote() == remote) {
+            connection.path.recovery.inherit(&before.path.recovery);
         }
         let ids = connection.path.ids;
         let target = crate::router::Target::Connection(self.key, connection.key);

@@ -22,6 +22,7 @@ mod hello;
 mod inbound;
 mod inbox;
 mod outbound;
+mod questions;
 mod record;
 mod snapshot;
 mod verdict;

@@ -301,10 +301,11 @@ impl Streams {
         link.see(taken.seen).map_err(|_| ProtocolError::CreditExceeded)?;
         link.consume(taken.discarded);
         self.look_at_credit(id);
-        if let Some(stream) = self.table.get_mut(&id) {
-            if stream.recv.is_readable() && core::mem::take(&mut stream.recv.blocked) {
-                self.events.push_back(StreamEvent::Readable(id));
-            }
+        if let Some(stream) = self.table.get_mut(&id)
+            && stream.recv.is_readable()
+            && core::mem::take(&mut stream.recv.blocked)
+        {
+            self.events.push_back(StreamEvent::Readable(id));
         }
         self.remove_if_over(id);
         Ok(taken.kept)
