@@ -138,7 +138,9 @@ impl App {
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) {
         for flow in &self.flows {
             let peer = turn.directory.id(flow.plan.to);
-            turn.endpoint.set_channel(peer, flow.plan.channel, channel_options(flow.plan.on_restart));
+            let options = channel_options(flow.plan.on_restart);
+            // It cannot fail: the peer is a valid one, and 256 channels are allowed.
+            let _ = turn.endpoint.set_channel(turn.now, peer, flow.plan.channel, options);
         }
     }
 
@@ -197,14 +199,13 @@ impl App {
                 self.full.remove(&peer);
                 self.retry(turn, peer);
             }
-            Event::StreamOpened { peer, stream } => {
+            Event::StreamOpened { peer } => {
                 let peer = turn.directory.index(peer);
-                let stop = self.dice.chance(10 * PERCENT).then(|| self.dice.below(self.plan.longest_stream));
-                let incoming = Incoming { stop_after: stop, ..Incoming::default() };
-                self.incoming.entry((peer, stream)).or_insert(incoming);
-                let accepted = turn.endpoint.accept_stream(turn.directory.id(peer));
-                self.incoming.extend(accepted.map(|stream| ((peer, stream), Incoming::default())));
-                self.read_stream(turn, peer, stream);
+                while let Some(stream) = turn.endpoint.accept_stream(turn.directory.id(peer)) {
+                    let stop_after = self.dice.chance(10 * PERCENT).then(|| self.dice.below(self.plan.longest_stream));
+                    self.incoming.insert((peer, stream), Incoming { stop_after, ..Incoming::default() });
+                    self.read_stream(turn, peer, stream);
+                }
             }
             Event::Readable { peer, stream } => {
                 let peer = turn.directory.index(peer);
@@ -311,20 +312,20 @@ impl App {
                     self.forget_streams(peer);
                     turn.observer.on_ended(turn.at, turn.process, peer, End::from(reason));
                 }
-                InboxItem::Message(message) => {
+                InboxItem::Message { channel, body, flags, token, .. } => {
                     let taken = Taken {
                         receiver: turn.process,
                         peer,
-                        channel: message.channel,
-                        body: &message.body,
-                        flagged: message.possible_duplicate,
-                        wants_done: message.wants_done,
+                        channel,
+                        body: &body,
+                        flagged: flags.possible_duplicate,
+                        wants_done: flags.wants_done,
                         prompt,
                     };
                     let name = turn.observer.on_taken(turn.at, &taken);
-                    if let (true, Some(name)) = (message.wants_done, name) {
+                    if let (true, Some(name)) = (flags.wants_done, name) {
                         let wait = if self.dice.chance(self.plan.lazy) { self.dice.below(LAZY) } else { 0 };
-                        self.duties.push_back(Duty { due: turn.at + wait, peer, token: message.token, name });
+                        self.duties.push_back(Duty { due: turn.at + wait, peer, token, name });
                     }
                 }
             }
@@ -411,7 +412,7 @@ impl App {
         }
         let id = turn.directory.id(peer);
         let machines = (turn.process.machine, peer);
-        let incoming = self.incoming.entry((peer, stream)).or_default();
+        let Some(incoming) = self.incoming.get_mut(&(peer, stream)) else { return };
         let mut buffer = [0; 2_048];
         while !incoming.over {
             match turn.endpoint.read_stream(turn.now, id, stream, &mut buffer) {

@@ -6,6 +6,17 @@
 use crate::dice::{mix, mix_bytes};
 use everlink_proto::crypto::{HeaderKey, OpenError, PacketKey, Provider, Suite, TAG_LEN};
 
+/// What protects the packets of a world.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cipher {
+    /// The checksum.
+    Null,
+    /// ChaCha20-Poly1305.
+    ChaCha,
+    /// AES-256-GCM.
+    Aes,
+}
+
 /// The provider of the checksum.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Null;
@@ -59,7 +70,7 @@ impl HeaderKey for Key {
 #[cfg(test)]
 mod tests {
     use super::Null;
-    use everlink_proto::crypto::{PacketKey as _, Provider as _, Suite};
+    use everlink_proto::crypto::{Provider as _, Suite};
 
     #[test]
     fn every_changed_bit_is_noticed() {

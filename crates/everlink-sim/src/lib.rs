@@ -27,7 +27,6 @@ mod report;
 mod run;
 #[cfg(test)]
 mod scenario;
-mod stub;
 mod subject;
 mod swarm;
 mod trace;

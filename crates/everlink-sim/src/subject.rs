@@ -3,12 +3,21 @@
 //! Only this file knows how `everlink_proto` spells its types; a change there is met here.
 
 use crate::check::delivery::Outcome;
-use crate::clock::Micros;
 use crate::swarm::Settings;
+use everlink_proto::crypto::Provider;
+use everlink_proto::crypto::rustcrypto::RustCrypto;
+use everlink_proto::link::lifecycle::{Fact, Row};
+use everlink_proto::session::{EndReason, Verdict};
 use everlink_proto::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use crate::stub::*;
+pub(crate) use everlink_proto::crypto::identity::Identity;
+pub(crate) use everlink_proto::id::PeerId;
+pub(crate) use everlink_proto::link::lifecycle::LinkState;
+pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
+pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, StreamId};
 
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -54,11 +63,13 @@ pub(crate) enum Standing {
 /// One connection of a link.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ConnectionView {
+    pub(crate) hash: [u8; 32],
     pub(crate) generation: u64,
     pub(crate) by_us: bool,
     pub(crate) standing: Standing,
-    pub(crate) pto: Micros,
+    pub(crate) bound: bool,
     pub(crate) in_flight: u64,
+    pub(crate) lost: u64,
 }
 
 /// One end of a link.
@@ -67,21 +78,81 @@ pub(crate) struct View {
     pub(crate) state: LinkState,
     pub(crate) mine: Option<[u8; 16]>,
     pub(crate) theirs: Option<[u8; 16]>,
+    pub(crate) in_session: bool,
     pub(crate) connections: Vec<ConnectionView>,
     /// What is bounded: name, value, cap.
     pub(crate) gauges: Vec<(&'static str, u64, u64)>,
 }
 
 /// Looks at one end of a link, if there is one.
-pub(crate) fn view(endpoint: &Endpoint, now: Instant, peer: PeerId) -> Option<View> {
-    let snapshot = endpoint.snapshot(now, peer)?;
+pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Option<View> {
+    let snapshot = endpoint.snapshot(now, &peer)?;
+    let limits = Config::default().session;
+    let connections = snapshot.connections.iter().map(|one| ConnectionView {
+        hash: one.handshake_hash,
+        generation: one.order.generation,
+        by_us: one.initiated,
+        standing: match (one.current, one.ending) {
+            (true, _) => Standing::Sending,
+            (false, true) => Standing::Draining,
+            (false, false) => Standing::Kept,
+        },
+        bound: one.bound,
+        in_flight: one.in_flight,
+        lost: one.packets.2,
+    });
+    let session = &snapshot.session;
+    // A single message may pass the send budget, and the peer's window, alone.
+    let largest = 16 << 20;
     Some(View {
-        state: endpoint.state(peer),
+        state: snapshot.state,
         mine: snapshot.mine.map(|half| half.0),
         theirs: snapshot.theirs.map(|half| half.0),
-        connections: Vec::new(),
-        gauges: Vec::new(),
+        in_session: snapshot.in_session,
+        connections: connections.collect(),
+        gauges: vec![
+            ("send budget", session.open_cost, limits.send_budget + largest),
+            ("inbox", session.inbox_cost, limits.link_window + largest),
+            ("inbox items", session.inbox_items as u64, limits.link_window / 32 + 3 * 64),
+            ("streams", session.streams as u64, 128),
+            ("attempts", snapshot.attempts as u64, 4),
+        ],
     })
+}
+
+/// All that an endpoint holds of a link, for comparison before and after a datagram that must change
+/// nothing.
+pub(crate) fn digest(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
+    format!("{:?} {:?}", endpoint.snapshot(now, &peer), endpoint.footprint())
+}
+
+/// What endpoints count, summed over processes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) drops: BTreeMap<String, u64>,
+    pub(crate) marks: BTreeMap<String, u64>,
+    pub(crate) edges: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// Adds what `endpoint` counted.
+    pub(crate) fn add(&mut self, endpoint: &Endpoint) {
+        let stats = endpoint.stats();
+        for (reason, count) in &stats.drops {
+            *self.drops.entry(format!("{reason:?}")).or_default() += count;
+        }
+        for (mark, count) in &stats.marks {
+            *self.marks.entry(format!("{mark:?}")).or_default() += count;
+        }
+        for ((state, fact), count) in &stats.edges {
+            *self.edges.entry(format!("{state:?} on {fact:?}")).or_default() += count;
+        }
+    }
+}
+
+/// The ciphers that are used outside of simulations, in pure Rust.
+pub(crate) fn real_provider(has_aes: bool) -> Arc<dyn Provider> {
+    Arc::new(RustCrypto { has_aes })
 }
 
 /// Whether the table of the lifecycle has an edge between these states.
@@ -115,8 +186,8 @@ pub(crate) fn config(settings: &Settings) -> Config {
 }
 
 /// What an endpoint says about a link, for people.
-pub(crate) fn explain(endpoint: &Endpoint, now: Instant, peer: PeerId) -> String {
-    endpoint.explain(now, peer).to_string()
+pub(crate) fn explain(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
+    endpoint.explain(now, &peer).map_or_else(|| "no link".to_owned(), |said| said.to_string())
 }
 
 /// Whether any timer is armed that is more than housekeeping.

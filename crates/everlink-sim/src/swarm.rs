@@ -6,6 +6,7 @@
 //! Parameters come from what was measured in the field or, one time in four, from beyond it.
 
 use crate::app::{AppPlan, FlowPlan, Sizes};
+use crate::cipher::Cipher;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::{Dice, PERCENT};
 use crate::fault::{Fault, KINDS};
@@ -31,7 +32,7 @@ pub(crate) struct Settings {
     pub(crate) nodes: usize,
     pub(crate) machine_plans: Vec<MachinePlan>,
     pub(crate) ipv6: bool,
-    pub(crate) real_cipher: bool,
+    pub(crate) cipher: Cipher,
     pub(crate) rekey_after: Micros,
     /// While faults last; from machine to machine, row by row.
     pub(crate) links: Vec<LinkOptions>,
@@ -61,7 +62,7 @@ impl Settings {
             nodes,
             machine_plans: draw_machines(nodes, clone, slowest, fair_at, &mut dice),
             ipv6: dice.chance(25 * PERCENT),
-            real_cipher: dice.chance(10 * PERCENT),
+            cipher: draw_cipher(&mut dice),
             rekey_after: dice.pick(&[10, 30, 120, 120]) * SECOND,
             links,
             fair,
@@ -74,6 +75,14 @@ impl Settings {
     /// How many machines there are, spare ones for second processes included.
     pub(crate) fn machines(&self) -> usize {
         self.machine_plans.len()
+    }
+}
+
+fn draw_cipher(dice: &mut Dice) -> Cipher {
+    match dice.below(20) {
+        0 => Cipher::ChaCha,
+        1 => Cipher::Aes,
+        _ => Cipher::Null,
     }
 }
 
@@ -237,8 +246,7 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}: {} identities on {} machines", self.seed, self.nodes, self.machines())?;
         writeln!(f, "  faults stop at {} s; keys are replaced after {} s", self.fair_at / SECOND, self.rekey_after / SECOND)?;
-        let cipher = if self.real_cipher { "real" } else { "checksum" };
-        writeln!(f, "  cipher: {cipher}; IPv6: {}; eavesdropper: {}", self.ipv6, self.tap)?;
+        writeln!(f, "  cipher: {:?}; IPv6: {}; eavesdropper: {}", self.cipher, self.ipv6, self.tap)?;
         let machines = self.machines();
         for (index, (noisy, fair)) in self.links.iter().zip(&self.fair).enumerate() {
             let (from, to) = (index / machines, index % machines);

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::check::abuse::check_digest;
 use crate::check::bounds::{MOST_SENT_AT_ONCE, MOST_TIMEOUTS_AT_ONCE};
 use crate::check::Process;
-use crate::cipher::Null;
+use crate::cipher::{Cipher, Null};
 use crate::clock::{Clock, MILLI, Micros, SECOND};
 use crate::dice::Dice;
 use crate::machine::{Condition, Life, Machine, SOCKET_BUFFER};
@@ -16,7 +16,7 @@ use crate::net::fabric::{Fabric, Origin, Outcome, Parcel};
 use crate::net::rule::Kind;
 use crate::observer::Observer;
 use crate::report::explain;
-use crate::subject::{self, Endpoint, Event, Identity, PeerId};
+use crate::subject::{self, Endpoint, Event, Identity, PeerId, View};
 use crate::swarm::Settings;
 use crate::trace::Lines;
 use everlink_proto::crypto::Provider;
@@ -223,7 +223,7 @@ impl World {
         self.processes += 1;
         let machine = &mut self.machines[number];
         let process = Process { number: self.processes, machine: number, identity: machine.identity };
-        let provider = self.observer.ledger.watch(process, provider(self.settings.real_cipher));
+        let provider = self.observer.ledger.watch(process, provider(self.settings.cipher));
         let identity = Identity::from_seed(
             &Dice::new(self.settings.seed).fork("identity", machine.identity).bytes32(),
         );
@@ -264,7 +264,8 @@ impl World {
         let address = self.machines[about].address;
         let identity = self.machines[about].identity;
         if let Some((turn, _)) = self.turn(machine) {
-            turn.endpoint.add_addresses(turn.directory.id(identity), &[address]);
+            // It cannot fail: the identity is a valid one, and there is room.
+            let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
             turn.observer.links.on_told(turn.process.number, identity);
             self.note(machine, || format!("machine {machine} hears that {identity} is at {address}"));
             self.settle(machine);
@@ -627,21 +628,29 @@ impl World {
     }
 
     fn look(&mut self) {
+        let mut views: BTreeMap<(usize, usize), (Process, View)> = BTreeMap::new();
         for number in 0..self.machines.len() {
             if !self.machines[number].runs() || !self.machines[number].socket_works {
                 continue;
             }
             for peer in self.peers(number) {
-                self.look_at(number, peer);
+                views.extend(self.look_at(number, peer).map(|seen| ((number, peer), seen)));
+            }
+        }
+        for ((number, peer), (process, view)) in &views {
+            if let Some((other, back)) = views.get(&(*peer, *number)) {
+                let observer = &mut self.observer;
+                let ends = ((*process, view), (*other, back));
+                observer.links.agree(self.now, ends, &mut observer.findings);
             }
         }
     }
 
-    fn look_at(&mut self, number: usize, peer: usize) {
+    fn look_at(&mut self, number: usize, peer: usize) -> Option<(Process, View)> {
         let (at, round_trip) = (self.now, self.round_trip(number, peer));
-        let Some((turn, _)) = self.turn(number) else { return };
+        let (turn, _) = self.turn(number)?;
         let process = turn.process;
-        let Some(view) = subject::view(turn.endpoint, turn.now, turn.directory.id(peer)) else { return };
+        let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer))?;
         let observer = &mut self.observer;
         observer.links.on_view(at, process, peer, &view, round_trip, &mut observer.findings);
         observer.gauges.on_view(at, (number, peer), &view, &mut observer.findings);
@@ -649,6 +658,7 @@ impl World {
             observer.marks.pass("more than one connection");
         }
         self.check_ladder(process, peer);
+        Some((process, view))
     }
 
     /// A link that owes and is not connected must go on trying, whatever came before (L3).
@@ -684,8 +694,12 @@ impl World {
     }
 }
 
-fn provider(real: bool) -> Arc<dyn Provider> {
-    if real { subject::real_provider() } else { Arc::new(Null) }
+fn provider(cipher: Cipher) -> Arc<dyn Provider> {
+    match cipher {
+        Cipher::Null => Arc::new(Null),
+        Cipher::ChaCha => subject::real_provider(false),
+        Cipher::Aes => subject::real_provider(true),
+    }
 }
 
 fn peer_of(event: &Event) -> Option<PeerId> {

@@ -183,12 +183,13 @@ impl Links {
             findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
         }
         let draining = view.connections.iter().filter(|one| one.standing == Standing::Draining);
-        let now: BTreeMap<_, _> = draining.map(|one| ((one.generation, one.by_us), one.pto)).collect();
-        seen.draining.retain(|name, _| now.contains_key(name));
-        for (name, pto) in now {
+        let now: BTreeSet<_> = draining.map(|one| (one.generation, one.by_us)).collect();
+        seen.draining.retain(|name, _| now.contains(name));
+        for name in now {
             let since = *seen.draining.entry(name).or_insert(at);
-            if at - since > (3 * pto).max(DRAIN) + SECOND {
-                let text = format!("{name:?} drains since {} us, its PTO is {pto} us", at - since);
+            // A probe timeout is at most a second at first and three round trips later on (RFC 9002 6.2).
+            if at - since > (3 * (SECOND + 3 * round_trip)).max(DRAIN) + SECOND {
+                let text = format!("{name:?} drains since {} us", at - since);
                 findings.complain("S1", at, machines, text);
                 seen.draining.insert(name, at);
             }
@@ -204,6 +205,22 @@ impl Links {
             let text = format!("connected, with data in flight, and nothing heard for {silent} us");
             findings.complain("S10", at, machines, text);
             seen.last_heard = at;
+        }
+    }
+
+    /// Compares what both ends of a pair say of the connections that both have (S4, S6).
+    pub(crate) fn agree(&self, at: Micros, ends: ((Process, &View), (Process, &View)), findings: &mut Findings) {
+        let ((one, a), (other, b)) = ends;
+        for here in &a.connections {
+            let Some(there) = b.connections.iter().find(|there| there.hash == here.hash) else { continue };
+            if here.generation != there.generation || here.by_us == there.by_us {
+                let text = format!("one handshake, two results:\n  {here:?}\n  {there:?}");
+                findings.complain("S4", at, (one.machine, other.machine), text);
+            }
+            if here.bound && there.bound && (a.mine != b.theirs || a.theirs != b.mine) {
+                let text = format!("one connection, two sessions:\n  {a:?}\n  {b:?}");
+                findings.complain("S6", at, (one.machine, other.machine), text);
+            }
         }
     }
 
