@@ -202,7 +202,8 @@ impl App {
             Event::StreamOpened { peer } => {
                 let peer = turn.directory.index(peer);
                 while let Some(stream) = turn.endpoint.accept_stream(turn.directory.id(peer)) {
-                    let stop_after = self.dice.chance(10 * PERCENT).then(|| self.dice.below(self.plan.longest_stream));
+                    let stop_after =
+                        self.dice.chance(10 * PERCENT).then(|| self.dice.below(self.plan.longest_stream));
                     self.incoming.insert((peer, stream), Incoming { stop_after, ..Incoming::default() });
                     self.read_stream(turn, peer, stream);
                 }
@@ -215,7 +216,10 @@ impl App {
                 let peer = turn.directory.index(peer);
                 self.write_stream(turn, (peer, stream));
             }
-            Event::State { .. } | Event::DuplicateIdentity { .. } | Event::Refused { .. } | Event::Stopped => {}
+            Event::State { .. }
+            | Event::DuplicateIdentity { .. }
+            | Event::Refused { .. }
+            | Event::Stopped => {}
         }
     }
 

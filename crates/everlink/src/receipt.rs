@@ -110,12 +110,7 @@ impl Receipts {
         }
     }
 
-    fn poll(
-        &self,
-        key: &Key,
-        cx: &Context<'_>,
-        wakes: &mut Wakes,
-    ) -> Poll<Result<Verdict, EndpointFailed>> {
+    fn poll(&self, key: &Key, cx: &Context<'_>, wakes: &mut Wakes) -> Poll<Result<Verdict, EndpointFailed>> {
         let Table { slots, failure } = &mut *self.lock();
         let slot = slots.get_mut(key).expect("a receipt has its slot until it is dropped");
         match (slot, failure) {

@@ -63,7 +63,11 @@ async fn a_peer_that_restarts_is_the_same_peer_in_another_session() {
     }
     assert!(matches!(
         kinds[..],
-        [ItemKind::SessionStarted, ItemKind::SessionEnded(EndReason::PeerRestarted), ItemKind::SessionStarted]
+        [
+            ItemKind::SessionStarted,
+            ItemKind::SessionEnded(EndReason::PeerRestarted),
+            ItemKind::SessionStarted
+        ]
     ));
 }
 
