@@ -62,6 +62,14 @@ pub(crate) struct Turn<'a> {
     pub(crate) observer: &'a mut Observer,
 }
 
+impl Turn<'_> {
+    /// Notes in the trace what the application does, where nothing else tells.
+    pub(crate) fn remark(&self, peer: usize, text: impl FnOnce() -> String) {
+        let process = self.process;
+        self.observer.trace.remark(self.at, (process.machine, peer), || format!("[{}] {}", process.number, text()));
+    }
+}
+
 /// Something that is going to happen.
 #[derive(Debug)]
 pub(crate) enum Happening {
