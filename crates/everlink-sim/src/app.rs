@@ -166,6 +166,7 @@ impl App {
     /// Reads as it should again.
     pub(crate) fn hurry(&mut self) {
         self.slow_until = 0;
+        self.plan.lazy = 0;
         self.duties.iter_mut().for_each(|duty| duty.due = 0);
     }
 

@@ -264,6 +264,7 @@ impl World {
         self.counted.add(&life.endpoint);
         self.fabric.withdraw(machine.address);
         self.observer.deliveries.on_death(life.process.number);
+        self.observer.links.on_death(life.process.number);
         self.note(number, || format!("process {} dies", life.process.number));
     }
 
@@ -285,9 +286,9 @@ impl World {
         let machine = &mut self.machines[number];
         self.fabric.withdraw(machine.address);
         let address = machine.next_address(only_port);
+        self.known.insert(address, machine.identity);
         if machine.life.is_some() {
             self.fabric.assign(address, number);
-            self.known.insert(address, machine.identity);
         }
         self.note(number, || format!("machine {number} is at {address} now"));
         if noticed && self.machines[number].runs() {
