@@ -62,6 +62,14 @@ pub(crate) struct Turn<'a> {
     pub(crate) observer: &'a mut Observer,
 }
 
+impl Turn<'_> {
+    /// Notes in the trace what the application does, where nothing else tells.
+    pub(crate) fn remark(&self, peer: usize, text: impl FnOnce() -> String) {
+        let process = self.process;
+        self.observer.trace.remark(self.at, (process.machine, peer), || format!("[{}] {}", process.number, text()));
+    }
+}
+
 /// Something that is going to happen.
 #[derive(Debug)]
 pub(crate) enum Happening {
@@ -258,6 +266,7 @@ impl World {
         self.counted.add(&life.endpoint);
         self.fabric.withdraw(machine.address);
         self.observer.deliveries.on_death(life.process.number);
+        self.observer.links.on_death(life.process.number);
         self.note(number, || format!("process {} dies", life.process.number));
     }
 
@@ -279,9 +288,9 @@ impl World {
         let machine = &mut self.machines[number];
         self.fabric.withdraw(machine.address);
         let address = machine.next_address(only_port);
+        self.known.insert(address, machine.identity);
         if machine.life.is_some() {
             self.fabric.assign(address, number);
-            self.known.insert(address, machine.identity);
         }
         self.note(number, || format!("machine {number} is at {address} now"));
         if noticed && self.machines[number].runs() {
