@@ -67,6 +67,9 @@ impl Connection {
         if self.path.migration.has_errand(SHORTEST) {
             return self.write_errand(now, rng, slot, buf);
         }
+        if !self.path.migration.is_proved() {
+            return None;
+        }
         let to = self.path.remote();
         if slot.to.is_some_and(|batch| batch != to) {
             return None;

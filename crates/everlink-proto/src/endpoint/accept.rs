@@ -141,6 +141,7 @@ impl Endpoint {
             order: Order { generation, by_smaller: peer < self.shared.identity.peer_id() },
             role: Role::Responder,
             remote: from,
+            proved: false,
             ids: PathIds { local: id, remote: message.id, remote_token: payload.token },
             secrets,
             suite,
@@ -166,8 +167,9 @@ impl Endpoint {
         };
         let mut ctx = Context { now, shared: &mut self.shared };
         slot.birth.key = ctx.next_connection_key();
-        // Message 2 went there, and its receiver confirms it: that address is proved. Another is a candidate.
-        slot.birth.remote = slot.from;
+        // Message 2 went to one address only, and its receiver confirms it from there: that address is proved.
+        slot.birth.remote = from;
+        slot.birth.proved = from == slot.from && !slot.ambiguous;
         let key = slot.birth.key;
         let connection = Connection::new(now, &slot.birth, slot.keys, ctx.shared.config.congestion);
         let link = self.links.get_mut(link);

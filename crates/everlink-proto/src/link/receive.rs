@@ -168,8 +168,12 @@ impl Link {
         let Some(connection) = self.connection_mut(key) else { return };
         let moved = connection.path.migration.on_response(response);
         let remote = connection.path.remote();
+        if moved.is_some() {
+            connection.prove_by = None;
+        }
         match moved {
             None => return,
+            Some(Moved::Nowhere) => {}
             Some(Moved::Port) => ctx.shared.stats.mark(Mark::MovedPort),
             Some(Moved::Host) => {
                 connection.path.recovery.reset_after_outage(ctx.now);

@@ -45,7 +45,9 @@ impl Link {
         ctx.shared.stats.handshakes += 1;
         self.generation = self.generation.max(connection.order.generation);
         self.confirmed = self.confirmed.max(connection.order.generation);
-        self.addresses.on_proved(ctx.now, connection.path.remote());
+        if connection.path.migration.is_proved() {
+            self.addresses.on_proved(ctx.now, remote);
+        }
         self.connections.push(connection);
         self.bound_connections(ctx);
     }
@@ -124,7 +126,11 @@ impl Link {
         reason: EndReason,
         keep: Option<ConnectionKey>,
     ) {
-        let last_word = keep.and_then(|key| self.connection_mut(key)).and_then(|it| it.their_close.as_ref());
+        // Only a CLOSE of the session says what was received; others know nothing of this session.
+        let last_word = keep
+            .and_then(|key| self.connection_mut(key))
+            .and_then(|connection| connection.their_close.as_ref())
+            .filter(|close| close.code.is_of_session());
         let positions =
             last_word.map(|close| close.received).and_then(|count| self.session.peer_positions(count));
         self.session.end(reason, positions.as_ref());

@@ -23,6 +23,8 @@ const MAX_RESPONSES: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Migration {
     remote: SocketAddr,
+    /// Whether the peer is known to be at `remote`: until then only the challenge goes there.
+    proved: bool,
     /// The newest packet number that came from `remote`.
     newest: Option<u64>,
     candidate: Option<Candidate>,
@@ -54,6 +56,8 @@ pub(crate) struct Errand {
 /// How the address changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moved {
+    /// It is the one in use, and proved now.
+    Nowhere,
     /// The same host or NAT, another port: what is known of the path still holds.
     Port,
     /// Another host address.
@@ -61,9 +65,10 @@ pub(crate) enum Moved {
 }
 
 impl Migration {
-    pub(crate) const fn new(remote: SocketAddr) -> Self {
+    pub(crate) const fn new(remote: SocketAddr, proved: bool) -> Self {
         Self {
             remote,
+            proved,
             newest: None,
             candidate: None,
             responses: VecDeque::new(),
@@ -77,6 +82,11 @@ impl Migration {
         self.remote
     }
 
+    /// Whether anything but a challenge may go to the address.
+    pub(crate) const fn is_proved(&self) -> bool {
+        self.proved
+    }
+
     /// A packet of `size` bytes opened; `newest` says that its number is the highest so far.
     pub(crate) fn on_authentic(
         &mut self,
@@ -87,7 +97,7 @@ impl Migration {
         size: usize,
         rng: &mut Rng,
     ) {
-        if from == self.remote {
+        if from == self.remote && self.proved {
             self.newest = self.newest.max(Some(number));
             return;
         }
@@ -133,7 +143,12 @@ impl Migration {
         if self.newest.is_some_and(|newest| newest > candidate.newest) {
             return None;
         }
-        let moved = if candidate.address.ip() == self.remote.ip() { Moved::Port } else { Moved::Host };
+        let moved = match candidate.address {
+            address if address == self.remote => Moved::Nowhere,
+            address if address.ip() == self.remote.ip() => Moved::Port,
+            _ => Moved::Host,
+        };
+        self.proved = true;
         self.remote = candidate.address;
         self.newest = Some(candidate.newest);
         Some(moved)
@@ -179,12 +194,14 @@ impl Migration {
     /// Answers first. What goes to the candidate shares a packet, so that no more goes there than came from there.
     fn next_errand(&self, size: usize) -> Option<Errand> {
         let candidate = self.candidate.as_ref();
+        // An address that is not proved gets no challenge as the old one.
+        let old_due = candidate.is_some_and(|it| it.old_due && self.proved && it.address != self.remote);
         let affordable =
             |to: SocketAddr| candidate.is_none_or(|it| it.address != to || it.budget >= as_u64(size));
         let challenge_to = |to: SocketAddr| match candidate {
             Some(it) if it.address == to && it.due => Some(it.challenge),
             // The old address gets a challenge of its own making: its answer shows as a newer packet from there.
-            Some(it) if self.remote == to && it.old_due => Some(it.challenge.map(|byte| !byte)),
+            Some(it) if self.remote == to && old_due => Some(it.challenge.map(|byte| !byte)),
             Some(_) | None => None,
         };
         let answer = self.responses.iter().find(|(_, to)| affordable(*to));
