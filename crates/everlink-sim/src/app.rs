@@ -203,7 +203,8 @@ impl App {
             Event::StreamOpened { peer } => {
                 let peer = turn.directory.index(peer);
                 while let Some(stream) = turn.endpoint.accept_stream(turn.directory.id(peer)) {
-                    let stop_after = self.dice.chance(10 * PERCENT).then(|| self.dice.below(self.plan.longest_stream));
+                    let stop_after =
+                        self.dice.chance(10 * PERCENT).then(|| self.dice.below(self.plan.longest_stream));
                     self.incoming.insert((peer, stream), Incoming { stop_after, ..Incoming::default() });
                     self.read_stream(turn, peer, stream);
                 }
@@ -216,7 +217,10 @@ impl App {
                 let peer = turn.directory.index(peer);
                 self.write_stream(turn, (peer, stream));
             }
-            Event::State { .. } | Event::DuplicateIdentity { .. } | Event::Refused { .. } | Event::Stopped => {}
+            Event::State { .. }
+            | Event::DuplicateIdentity { .. }
+            | Event::Refused { .. }
+            | Event::Stopped => {}
         }
     }
 
@@ -367,7 +371,9 @@ impl App {
         };
         turn.observer.marks.pass("stream opened");
         let number = outgoing.number;
-        turn.remark(peer, || format!("opens stream {number} to {peer} as {stream:?}, {} bytes", outgoing.total));
+        turn.remark(peer, || {
+            format!("opens stream {number} to {peer} as {stream:?}, {} bytes", outgoing.total)
+        });
         self.outgoing.insert((peer, stream), outgoing);
         self.write_stream(turn, (peer, stream));
     }

@@ -79,7 +79,8 @@ impl Ledger {
             }
             row.opened.sort_unstable();
             row.opened.dedup();
-            let opened_twice = row.opened.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 == pair[1].1);
+            let opened_twice =
+                row.opened.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 == pair[1].1);
             if let Some((nonce, one, _)) = opened_twice.map(|pair| pair[0]) {
                 let text = format!("nonce {nonce:024x} opened twice by process {}", one.number);
                 findings.complain("C4", now, (one.machine, one.machine), text);
