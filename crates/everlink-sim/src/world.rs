@@ -276,6 +276,7 @@ impl World {
     pub(crate) fn tell(&mut self, machine: usize, about: usize) {
         let address = self.machines[about].address;
         let identity = self.machines[about].identity;
+        self.known.insert(address, identity);
         if let Some((turn, _)) = self.turn(machine) {
             // It cannot fail: the identity is a valid one, and there is room.
             let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
