@@ -655,7 +655,8 @@ impl World {
     fn look(&mut self) {
         let mut views: BTreeMap<(usize, usize), (Process, View)> = BTreeMap::new();
         for number in 0..self.machines.len() {
-            if !self.machines[number].runs() || !self.machines[number].socket_works {
+            let machine = &self.machines[number];
+            if !machine.runs() || !machine.socket_works || machine.clock.is_frozen(self.now) {
                 continue;
             }
             for peer in self.peers(number) {

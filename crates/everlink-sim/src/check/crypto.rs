@@ -57,11 +57,6 @@ impl Ledger {
         list
     }
 
-    /// How many packets were sealed.
-    pub(crate) fn sealed(&self) -> u64 {
-        self.book().keys.iter().map(|row| row.sealed.len() as u64).sum()
-    }
-
     /// The run is over: goes through the books.
     pub(crate) fn finish(&self, findings: &mut Findings) {
         let mut book = self.book();
