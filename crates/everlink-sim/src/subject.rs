@@ -19,7 +19,7 @@ pub(crate) use everlink_proto::crypto::identity::Identity;
 pub(crate) use everlink_proto::id::PeerId;
 pub(crate) use everlink_proto::link::lifecycle::LinkState;
 pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
-pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, StreamId};
+pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, Reason, StreamId};
 
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -222,7 +222,7 @@ fn show(one: &ConnectionSnapshot) -> String {
     )
 }
 
-/// Whether any timer is armed that is more than housekeeping.
+/// Whether no timer is armed but housekeeping, which keeps a stranger's half for a minute (SPEC 6.6).
 pub(crate) fn is_at_rest(endpoint: &mut Endpoint) -> bool {
-    endpoint.poll_timeout().is_none()
+    endpoint.poll_timeout().is_none_or(|deadline| deadline.reason == Reason::Housekeeping)
 }
