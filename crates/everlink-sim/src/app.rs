@@ -371,7 +371,9 @@ impl App {
         };
         turn.observer.marks.pass("stream opened");
         let number = outgoing.number;
-        turn.remark(peer, || format!("opens stream {number} to {peer} as {stream:?}, {} bytes", outgoing.total));
+        turn.remark(peer, || {
+            format!("opens stream {number} to {peer} as {stream:?}, {} bytes", outgoing.total)
+        });
         self.outgoing.insert((peer, stream), outgoing);
         self.write_stream(turn, (peer, stream));
     }

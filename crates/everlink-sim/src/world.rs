@@ -66,7 +66,9 @@ impl Turn<'_> {
     /// Notes in the trace what the application does, where nothing else tells.
     pub(crate) fn remark(&self, peer: usize, text: impl FnOnce() -> String) {
         let process = self.process;
-        self.observer.trace.remark(self.at, (process.machine, peer), || format!("[{}] {}", process.number, text()));
+        self.observer
+            .trace
+            .remark(self.at, (process.machine, peer), || format!("[{}] {}", process.number, text()));
     }
 }
 
@@ -274,6 +276,7 @@ impl World {
     pub(crate) fn tell(&mut self, machine: usize, about: usize) {
         let address = self.machines[about].address;
         let identity = self.machines[about].identity;
+        self.known.insert(address, identity);
         if let Some((turn, _)) = self.turn(machine) {
             // It cannot fail: the identity is a valid one, and there is room.
             let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
@@ -652,7 +655,8 @@ impl World {
     fn look(&mut self) {
         let mut views: BTreeMap<(usize, usize), (Process, View)> = BTreeMap::new();
         for number in 0..self.machines.len() {
-            if !self.machines[number].runs() || !self.machines[number].socket_works {
+            let machine = &self.machines[number];
+            if !machine.runs() || !machine.socket_works || machine.clock.is_frozen(self.now) {
                 continue;
             }
             for peer in self.peers(number) {

@@ -57,11 +57,6 @@ impl Ledger {
         list
     }
 
-    /// How many packets were sealed.
-    pub(crate) fn sealed(&self) -> u64 {
-        self.book().keys.iter().map(|row| row.sealed.len() as u64).sum()
-    }
-
     /// The run is over: goes through the books.
     pub(crate) fn finish(&self, findings: &mut Findings) {
         let mut book = self.book();
@@ -79,7 +74,8 @@ impl Ledger {
             }
             row.opened.sort_unstable();
             row.opened.dedup();
-            let opened_twice = row.opened.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 == pair[1].1);
+            let opened_twice =
+                row.opened.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 == pair[1].1);
             if let Some((nonce, one, _)) = opened_twice.map(|pair| pair[0]) {
                 let text = format!("nonce {nonce:024x} opened twice by process {}", one.number);
                 findings.complain("C4", now, (one.machine, one.machine), text);
