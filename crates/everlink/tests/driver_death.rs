@@ -123,9 +123,12 @@ fn a_panic_in_the_driver_ends_every_wait_and_says_what_it_was() {
 
 #[test]
 fn an_abort_ends_every_wait() {
-    let causes = causes(async || endpoint(1).await, |endpoint, drivers| {
-        endpoint.abort();
-        std::mem::forget(drivers);
-    });
+    let causes = causes(
+        async || endpoint(1).await,
+        |endpoint, drivers| {
+            endpoint.abort();
+            std::mem::forget(drivers);
+        },
+    );
     assert_eq!(causes, vec![FailureCause::Aborted; 7]);
 }

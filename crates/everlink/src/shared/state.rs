@@ -5,9 +5,9 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use everlink_proto::time::Instant;
 use everlink_proto::id::PeerId;
 use everlink_proto::session::Verdict;
+use everlink_proto::time::Instant;
 use everlink_proto::{Endpoint as Core, Event};
 
 use super::outbox::{Outbox, Outgoing};
