@@ -9,6 +9,7 @@
 use everlink::{Endpoint, Identity, ItemKind, NetworkBridge, PeerId, Receipt, SendError, Verdict};
 
 const UPDATES: u32 = 1_000;
+const ROUNDS: u32 = 20;
 
 /// Tells subscribers about updates. It knows peers and messages, and nothing of connections.
 struct Updates<B> {
@@ -39,14 +40,13 @@ async fn subscribe(endpoint: Endpoint) -> Result<(), Box<dyn std::error::Error +
     Ok(())
 }
 
-/// What happens to networks, every few updates.
-fn disturb(publisher: &Endpoint, subscriber: &Endpoint, version: u32) {
-    match version % 100 {
-        25 => publisher.rebind(),
-        50 => publisher.link(subscriber.peer_id()).redial(),
-        75 => subscriber.rebind(),
-        90 => subscriber.link(publisher.peer_id()).redial(),
-        _ => {}
+/// What happens to networks, in turn, while updates are on their way.
+fn disturb(publisher: &Endpoint, subscriber: &Endpoint, round: u32) {
+    match round % 4 {
+        0 => publisher.link(subscriber.peer_id()).redial(),
+        1 => subscriber.rebind(),
+        2 => subscriber.link(publisher.peer_id()).redial(),
+        _ => publisher.rebind(),
     }
 }
 
@@ -58,18 +58,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let reading = tokio::spawn(subscribe(subscriber.clone()));
 
     let updates = Updates { bridge: publisher.clone(), subscribers: vec![subscriber.peer_id()] };
-    let mut receipts = Vec::new();
-    for version in 0..UPDATES {
-        receipts.extend(updates.publish(version).await?);
-        disturb(&publisher, &subscriber, version);
-        tokio::task::yield_now().await;
-    }
-    for receipt in receipts {
-        assert_eq!(receipt.verdict().await?, Verdict::Delivered);
+    for round in 0..ROUNDS {
+        let mut receipts = Vec::new();
+        for version in round * UPDATES / ROUNDS..(round + 1) * UPDATES / ROUNDS {
+            receipts.extend(updates.publish(version).await?);
+        }
+        disturb(&publisher, &subscriber, round);
+        for receipt in receipts {
+            assert_eq!(receipt.verdict().await?, Verdict::Delivered);
+        }
     }
     reading.await??;
 
     let connections = publisher.stats()?.handshakes;
+    assert!(connections > 1, "no connection was replaced");
     println!("{UPDATES} updates delivered once each and in order, over {connections} connections");
     publisher.stop().await?;
     Ok(())
