@@ -11,7 +11,10 @@ fn main() {
         let begun = Instant::now();
         let report = everlink_sim::swarm(seeds, 2, |run| {
             for violation in &run.violations {
-                println!("seed {}: {} at {:?}: {}", run.seed, violation.invariant, violation.at, violation.text);
+                println!(
+                    "seed {}: {} at {:?}: {}",
+                    run.seed, violation.invariant, violation.at, violation.text
+                );
             }
         });
         println!("{report}");

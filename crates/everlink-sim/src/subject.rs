@@ -3,6 +3,7 @@
 //! Only this file knows how `everlink_proto` spells its types; a change there is met here.
 
 use crate::check::delivery::Outcome;
+use crate::clock::Micros;
 use crate::swarm::Settings;
 use everlink_proto::crypto::Provider;
 use everlink_proto::crypto::rustcrypto::RustCrypto;
@@ -69,6 +70,7 @@ pub(crate) struct ConnectionView {
     pub(crate) standing: Standing,
     pub(crate) bound: bool,
     pub(crate) in_flight: u64,
+    pub(crate) rtt: Micros,
     pub(crate) lost: u64,
 }
 
@@ -99,6 +101,7 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
         },
         bound: one.bound,
         in_flight: one.in_flight,
+        rtt: one.rtt.as_micros() as Micros,
         lost: one.packets.2,
     });
     let session = &snapshot.session;

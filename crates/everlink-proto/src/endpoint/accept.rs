@@ -68,7 +68,7 @@ impl Endpoint {
         if !macs::verify_mac1(message.datagram, &self.own_mac1) {
             return self.shared.stats.drop(DropReason::BadMac);
         }
-        if let Some(slot) = self.slots.repeat(now, message.mac1) {
+        if let Some(slot) = self.slots.repeat(now, message.mac1, from) {
             self.shared.stats.mark(Mark::ReplyRepeated);
             return self.shared.outbox.push(from, &slot.reply);
         }
@@ -166,7 +166,8 @@ impl Endpoint {
         };
         let mut ctx = Context { now, shared: &mut self.shared };
         slot.birth.key = ctx.next_connection_key();
-        slot.birth.remote = from;
+        // Message 2 went there, and its receiver confirms it: that address is proved. Another is a candidate.
+        slot.birth.remote = slot.from;
         let key = slot.birth.key;
         let connection = Connection::new(now, &slot.birth, slot.keys, ctx.shared.config.congestion);
         let link = self.links.get_mut(link);

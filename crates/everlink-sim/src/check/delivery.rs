@@ -110,7 +110,13 @@ impl Deliveries {
         }
         self.by_name.insert(name, index);
         *self.open.entry((name.process, name.to)).or_default() += 1;
-        self.records.push(Record { accepted, verdict: None, deliveries: Vec::new(), done: None, gone: false });
+        self.records.push(Record {
+            accepted,
+            verdict: None,
+            deliveries: Vec::new(),
+            done: None,
+            gone: false,
+        });
     }
 
     /// An endpoint said what became of the message it had named `id`.
@@ -171,7 +177,12 @@ impl Deliveries {
     }
 
     /// An application took a message from its inbox. Tells its name if it is a good one.
-    pub(crate) fn on_taken(&mut self, at: Micros, taken: &Taken<'_>, findings: &mut Findings) -> Option<Name> {
+    pub(crate) fn on_taken(
+        &mut self,
+        at: Micros,
+        taken: &Taken<'_>,
+        findings: &mut Findings,
+    ) -> Option<Name> {
         let machines = (taken.receiver.machine, taken.peer);
         let Some(name) = read_name(taken.body) else {
             findings.complain("D1", at, machines, format!("{} bytes that nobody sent", taken.body.len()));
@@ -226,7 +237,9 @@ impl Deliveries {
     /// The bytes that still wait for a verdict from `process` to `peer`.
     pub(crate) fn backlog(&self, process: u32, peer: usize) -> u64 {
         let mine = self.records.iter().filter(|record| {
-            record.verdict.is_none() && record.accepted.name.process == process && record.accepted.name.to == peer
+            record.verdict.is_none()
+                && record.accepted.name.process == process
+                && record.accepted.name.to == peer
         });
         mine.map(|record| record.accepted.len as u64 + 64).sum()
     }
@@ -234,7 +247,9 @@ impl Deliveries {
     /// What still waits for a verdict from `process` to `peer`, for people.
     pub(crate) fn show_waiting(&self, process: u32, peer: usize) -> String {
         let mut names = self.records.iter().filter(|record| {
-            record.verdict.is_none() && record.accepted.name.process == process && record.accepted.name.to == peer
+            record.verdict.is_none()
+                && record.accepted.name.process == process
+                && record.accepted.name.to == peer
         });
         let shown: Vec<String> = names.by_ref().take(4).map(Record::show).collect();
         format!("{}{}", shown.join("; "), if names.next().is_some() { "; ..." } else { "" })
@@ -356,7 +371,13 @@ impl Deliveries {
 }
 
 impl Record {
-    fn check_verdict(&self, at: Micros, machines: (usize, usize), outcome: &Outcome, findings: &mut Findings) {
+    fn check_verdict(
+        &self,
+        at: Micros,
+        machines: (usize, usize),
+        outcome: &Outcome,
+        findings: &mut Findings,
+    ) {
         match outcome {
             Outcome::Processed if self.done.is_none() => {
                 let text = format!("{}: Processed, but nobody is done with it", self.show());
@@ -376,7 +397,9 @@ impl Record {
             None if !self.gone => {
                 findings.complain("D2", at, machines, format!("{} has no verdict", self.show()));
             }
-            Some((when, outcome @ (Outcome::Delivered | Outcome::Processed))) if self.deliveries.is_empty() => {
+            Some((when, outcome @ (Outcome::Delivered | Outcome::Processed)))
+                if self.deliveries.is_empty() =>
+            {
                 let text = format!("{}: {outcome:?}, but it reached no inbox", self.show());
                 findings.complain("D3", *when, machines, text);
             }
@@ -429,7 +452,8 @@ fn seed_of(name: Name) -> u64 {
 
 fn read_name(body: &[u8]) -> Option<Name> {
     let number = |at: usize, len: usize| {
-        body.get(at..at + len).map(|bytes| bytes.iter().rev().fold(0_u64, |n, byte| n << 8 | u64::from(*byte)))
+        body.get(at..at + len)
+            .map(|bytes| bytes.iter().rev().fold(0_u64, |n, byte| n << 8 | u64::from(*byte)))
     };
     Some(Name {
         process: number(0, 4)? as u32,

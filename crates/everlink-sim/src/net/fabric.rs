@@ -113,7 +113,14 @@ impl Fabric {
     }
 
     /// Takes a datagram from `sender`.
-    pub(crate) fn send(&mut self, now: Micros, sender: usize, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) -> Outcome {
+    pub(crate) fn send(
+        &mut self,
+        now: Micros,
+        sender: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    ) -> Outcome {
         let Some(receiver) = self.owner(to) else { return Outcome::Lost("nobody there") };
         let kind = Kind::of(&bytes);
         let parcel = Parcel { from, to, sender, bytes, origin: Origin::Genuine };
