@@ -1,4 +1,5 @@
 //! Both families of addresses, and tickets with several.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

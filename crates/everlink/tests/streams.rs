@@ -1,4 +1,5 @@
 //! Streams as tokio sees them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 
