@@ -25,6 +25,9 @@ use crate::{
 /// For how long a connection that is given up still acknowledges, at least (SPEC 6.6).
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 
+/// And at most: one sample taken across a sleep can make three probe timeouts of minutes.
+const MAX_DRAIN: Duration = Duration::from_secs(30);
+
 /// For how long a peer may take to prove its address: three tries at the initial round-trip time. Meanwhile
 /// nothing but a challenge is sent, so a connection that stays unproved would be of no use.
 const PROOF: Duration = Duration::from_secs(3);
@@ -168,7 +171,7 @@ impl Connection {
 
     /// How long it drains (SPEC 6.6).
     pub(crate) fn drain_time(&self) -> Duration {
-        (self.path.pto() * 3).max(DRAIN)
+        (self.path.pto() * 3).clamp(DRAIN, MAX_DRAIN)
     }
 
     /// Since when its keys are old enough to be replaced (SPEC 3.3).
