@@ -56,7 +56,7 @@ const _: () = assert!(PAYLOAD_1_LEN == 244 && PAYLOAD_2_LEN == 316);
 
 /// Which network a handshake is for. Peers of different networks do not open each other's
 /// messages.
-#[derive(Clone, ZeroizeOnDrop)]
+#[derive(Clone, Default, ZeroizeOnDrop)]
 pub struct Network {
     /// The public name of the network; zeros for the open one.
     #[zeroize(skip)]

@@ -33,8 +33,8 @@ const KIND_COOKIE: u8 = 3;
 const KIND_UNKNOWN: u8 = 4;
 const KIND_VERSIONS: u8 = 5;
 
-/// The first byte of a short packet before protection.
-const SHORT_FLAGS: u8 = 0x80;
+/// The first byte of a short packet without protection.
+pub const SHORT_FLAGS: u8 = 0x80;
 
 /// The bits of the first byte that header protection leaves alone.
 const SHORT_FIXED_BITS: u8 = 0xe0;

@@ -141,6 +141,14 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Whether it ends the session for both sides in agreement; the others are about a connection (SPEC 8.6).
+    pub const fn is_of_session(self) -> bool {
+        match self {
+            Self::Closed | Self::Idle | Self::Stopped | Self::Application | Self::Refused => true,
+            Self::SessionGone | Self::DuplicateIdentity | Self::ProtocolViolation => false,
+        }
+    }
+
     /// Every code.
     pub const ALL: [Self; 8] = [
         Self::Closed,
