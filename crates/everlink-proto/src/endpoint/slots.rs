@@ -75,10 +75,11 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// The slot of this very message 1, wherever it comes from, whose time starts anew.
-    pub(crate) fn repeat(&mut self, now: Instant, mac1: &[u8; MAC_LEN]) -> Option<&Slot> {
+    /// The slot of this very message 1, wherever it comes from now, whose time starts anew.
+    pub(crate) fn repeat(&mut self, now: Instant, mac1: &[u8; MAC_LEN], from: SocketAddr) -> Option<&Slot> {
         let slot = self.slots.iter_mut().find(|slot| slot.mac1 == *mac1)?;
         slot.until = now + LIFETIME;
+        slot.from = from;
         Some(slot)
     }
 

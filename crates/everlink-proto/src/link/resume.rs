@@ -47,6 +47,7 @@ impl Link {
         self.confirmed = self.confirmed.max(connection.order.generation);
         self.addresses.on_proved(ctx.now, connection.path.remote());
         self.connections.push(connection);
+        self.bound_connections(ctx);
     }
 
     pub(super) fn on_hello_frame(

@@ -4,7 +4,7 @@ mod migration;
 
 use core::{net::SocketAddr, time::Duration};
 
-pub(crate) use self::migration::{Errand, Migration, Moved};
+pub(crate) use self::migration::{Migration, Moved};
 use crate::{
     connection::Record,
     crypto::replay::ReplayWindow,
