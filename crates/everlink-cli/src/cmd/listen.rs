@@ -29,7 +29,8 @@ pub(super) fn run(args: &ListenArgs) -> Outcome {
             outcome = serve(&endpoint, args.pipe) => outcome,
             () = super::interrupted() => Ok(Exit::Interrupted),
         };
-        endpoint.stop().await;
+        // What had arrived is on standard output, or its sender will not be told that it was processed.
+        let _ = endpoint.stop().await;
         outcome
     })
 }

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use everlink::Endpoint;
-use everlink::endpoint::Builder;
+use everlink::{Builder, Endpoint};
 use tokio::runtime::Runtime;
 
 use crate::args::Command;

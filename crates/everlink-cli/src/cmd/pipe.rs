@@ -8,8 +8,8 @@ use std::io::{self, IsTerminal, Write};
 use std::thread;
 
 use bytes::Bytes;
-use everlink::{Endpoint, ItemKind, Link, Message, PeerId, Stream, Verdict};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use everlink::{Endpoint, ItemKind, Link, Message, PeerId, ReadHalf, Stream, Verdict, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -26,13 +26,13 @@ const PIECE: usize = 64 << 10;
 pub(super) fn run(args: PipeArgs) -> Outcome {
     super::runtime()?.block_on(async {
         let endpoint = super::start(Endpoint::builder(), args.key.as_deref()).await?;
-        let link = endpoint.link(args.ticket.peer());
-        endpoint.add_addresses(link.peer(), args.ticket.addresses());
+        let link = endpoint.add_ticket(&args.ticket);
         let outcome = tokio::select! {
             outcome = dial(&endpoint, link) => outcome,
             () = super::interrupted() => Ok(Exit::Interrupted),
         };
-        endpoint.stop().await;
+        // Both sides know all they need to by now, or the outcome says otherwise.
+        let _ = endpoint.stop().await;
         outcome
     })
 }
@@ -64,7 +64,7 @@ pub(super) async fn accept(endpoint: &Endpoint) -> Outcome {
 
 /// Both directions, until both have come to their ends and both sides know.
 async fn connect(endpoint: &Endpoint, link: Link, stream: Stream) -> Outcome {
-    let (incoming, outgoing) = tokio::io::split(stream);
+    let (incoming, outgoing) = stream.split();
     let (arrived, arrival) = oneshot::channel();
     let directions = async {
         let ((), sent) = tokio::try_join!(take(&link, incoming, arrived), give(outgoing, arrival))?;
@@ -79,11 +79,7 @@ async fn connect(endpoint: &Endpoint, link: Link, stream: Stream) -> Outcome {
 }
 
 /// Network to standard output; then tells the other side.
-async fn take(
-    link: &Link,
-    mut incoming: ReadHalf<Stream>,
-    arrived: oneshot::Sender<()>,
-) -> Result<(), Failure> {
+async fn take(link: &Link, mut incoming: ReadHalf, arrived: oneshot::Sender<()>) -> Result<(), Failure> {
     let (pieces, to_write) = mpsc::channel(PIECES_AHEAD);
     let (done, written) = oneshot::channel();
     thread::spawn(move || {
@@ -131,7 +127,7 @@ fn write(mut pieces: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
 
 /// Standard input to network; how many bytes. A terminal at which nobody has typed the end of file is taken to
 /// have ended with what the other side sends, so that a transfer one way needs no key press.
-async fn give(mut outgoing: WriteHalf<Stream>, arrival: oneshot::Receiver<()>) -> Result<u64, Failure> {
+async fn give(mut outgoing: WriteHalf, arrival: oneshot::Receiver<()>) -> Result<u64, Failure> {
     let mut pieces = input::pieces();
     let mut sent: u64 = 0;
     let mut ends_with_arrival = io::stdin().is_terminal();

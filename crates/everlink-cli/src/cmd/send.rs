@@ -25,8 +25,7 @@ const WORTH_A_WORD: Duration = Duration::from_secs(3);
 pub(super) fn run(args: &SendArgs) -> Outcome {
     super::runtime()?.block_on(async {
         let endpoint = super::start(Endpoint::builder(), args.key.as_deref()).await?;
-        let link = endpoint.link(args.ticket.peer());
-        endpoint.add_addresses(link.peer(), args.ticket.addresses());
+        let link = endpoint.add_ticket(&args.ticket);
         if args.at_least_once {
             let options = ChannelOptions { on_restart: OnRestart::Resend, ..ChannelOptions::default() };
             link.set_channel(CHANNEL, options);
@@ -38,7 +37,8 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
             () = super::interrupted() => Ok(Exit::Interrupted),
         };
         let outcome = sending.conclude(ended);
-        endpoint.stop().await;
+        // All that can be said has been said by the receipts.
+        let _ = endpoint.stop().await;
         outcome
     })
 }

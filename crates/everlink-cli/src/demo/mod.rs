@@ -78,8 +78,9 @@ pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> io::Result<Repor
     let total = Duration::from_secs(seconds);
     let steps = script::draw(seed, total);
     let ledger = Arc::new(Ledger::new(seed));
-    let identities = Side::BOTH
-        .map(|side| Identity::generate(&mut script::seeded(seed, format!("key of {side}").as_bytes())));
+    let identity =
+        |side: Side| Identity::from_seed(&script::seeded(seed, format!("key of {side}").as_bytes()).bytes());
+    let identities = Side::BOTH.map(identity);
     let setup = |side: Side| Setup {
         side,
         seed,

@@ -148,7 +148,7 @@ impl Incarnation {
         let socket = MortalSocket::bind()?;
         let endpoint = Endpoint::builder()
             .identity(setup.identity.clone())
-            .socket(Arc::new(socket.clone()))
+            .socket(Box::new(socket.clone()))
             .start()
             .await
             .map_err(io::Error::other)?;
@@ -205,7 +205,8 @@ impl Incarnation {
         if abruptly {
             self.endpoint.abort();
         } else {
-            self.endpoint.stop().await;
+            // What could not be delivered shows in the receipts.
+            let _ = self.endpoint.stop().await;
         }
         let patience = Instant::now() + VERDICTS_AFTER_END;
         while setup.ledger.undecided(setup.side) > 0 && Instant::now() < patience {
