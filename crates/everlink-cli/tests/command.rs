@@ -1,5 +1,7 @@
 //! The command as its users meet it: exit codes, standard output, and one clear line when something is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};

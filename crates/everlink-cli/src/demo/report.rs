@@ -146,12 +146,13 @@ impl Report {
             grouped(self.out_of_order),
             grouped(self.false_verdicts),
         )?;
-        writeln!(
-            out,
-            "{} in doubt ({:.2} %): their senders were told so; each was sent within a second before a crash",
-            grouped(self.unknown),
-            self.unknown as f64 * 100.0 / self.accepted.max(1) as f64
-        )?;
+        let explained = match (self.unknown, self.unknown_unexplained) {
+            (0, _) => "",
+            (_, 0) => ", each accepted within the second before a crash, and its sender was told",
+            (_, _) => ", NOT all of them accepted within the second before a crash",
+        };
+        let share = self.unknown as f64 * 100.0 / self.accepted.max(1) as f64;
+        writeln!(out, "{} in doubt ({share:.2} %){explained}", grouped(self.unknown))?;
         let verdict = if self.stream.hash_ok { "every byte as written" } else { "NOT as written" };
         writeln!(out, "byte stream: {} KiB, {verdict}", grouped(self.stream.bytes >> 10))?;
         writeln!(out, "\n{:<15}{:>5}{:>10}{:>10}{:>10}", "flowing again", "n", "median", "p99", "longest")?;

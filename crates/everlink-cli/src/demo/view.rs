@@ -182,7 +182,7 @@ impl Scene<'_> {
             }
             if let (1, Some(line)) = (*told, outcome(disruption)) {
                 *told = 2;
-                writeln!(out, "         {line}")?;
+                writeln!(out, "{line}")?;
             }
         }
         Ok(())
@@ -213,15 +213,16 @@ fn lasts(kind: Kind) -> bool {
 fn outcome(disruption: &Disruption) -> Option<String> {
     let passes_at = disruption.passes_at?;
     let recovered = recovered(disruption)?;
+    let at = (passes_at + recovered).as_secs_f64();
     let lasted = passes_at.saturating_sub(disruption.began_at).as_secs_f64();
     Some(if lasts(disruption.kind) {
         format!(
-            "over after {lasted:.1} s with {} messages waiting; they flow again {} later",
+            "{at:5.1} s    over after {lasted:.1} s with {} messages waiting; {} later they flow both ways",
             grouped(disruption.waiting),
             millis(recovered)
         )
     } else {
-        format!("messages flow on, {} from then to the first one processed both ways", millis(recovered))
+        format!("{at:5.1} s    messages flow both ways {} later", millis(recovered))
     })
 }
 
@@ -354,6 +355,6 @@ mod tests {
         }
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), 3, "{text}");
-        assert!(text.contains("cable pulled") && text.contains("they flow again"), "{text}");
+        assert!(text.contains("cable pulled") && text.contains("they flow both ways"), "{text}");
     }
 }
