@@ -1,0 +1,173 @@
+//! What one handshake made: a set of keys, the path they travel on, and what is under way on it.
+//!
+//! A connection is disposable. It numbers packets, not messages; when it is given up, what it still owes is
+//! handed back as lost, like any lost packet, and goes out on the next one through the same code.
+
+mod packet;
+mod settle;
+
+use core::{net::SocketAddr, time::Duration};
+
+pub(crate) use self::{
+    packet::{Offer, Slot},
+    settle::{Record, Settled},
+};
+use crate::{
+    crypto::{Role, Suite, keys::PacketKeys, noise::Secrets},
+    link::election::ConnectionKey,
+    path::{Path, PathIds},
+    recovery::congestion::Algorithm,
+    session::Order,
+    time::Instant,
+    wire::frame::{Close, CloseCode, Hello, Received},
+};
+
+/// For how long a connection that is given up still acknowledges, at least (SPEC 6.6).
+pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+
+/// What has become of the session on this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The peer's HELLO is not here yet, or is being looked into.
+    Undecided,
+    /// Carries the session of this epoch.
+    To(u64),
+    /// Belongs to a session that is over, or to none.
+    Never,
+}
+
+/// What a side says before it leaves, again and again until it is heard.
+#[derive(Clone, Debug)]
+pub(crate) struct Farewell {
+    /// RECEIVED frames that go with it.
+    pub(crate) received: Vec<Received>,
+    /// How many there are, whoever writes them.
+    pub(crate) count: u64,
+    pub(crate) close: Goodbye,
+    /// Frames already in packets of this round.
+    pub(crate) written: usize,
+    pub(crate) due: bool,
+}
+
+/// The fields of a CLOSE that we send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Goodbye {
+    pub(crate) code: CloseCode,
+    pub(crate) application: u64,
+    pub(crate) retry_after_ms: u64,
+    pub(crate) reason: String,
+}
+
+impl Goodbye {
+    /// Without a word of explanation.
+    pub(crate) const fn of(code: CloseCode) -> Self {
+        Self { code, application: 0, retry_after_ms: 0, reason: String::new() }
+    }
+}
+
+/// The fields of a CLOSE that the peer sent.
+#[derive(Clone, Debug)]
+pub(crate) struct TheirClose {
+    pub(crate) code: CloseCode,
+    pub(crate) application: u64,
+    pub(crate) retry_after_ms: u64,
+    pub(crate) received: u64,
+}
+
+impl From<&Close<'_>> for TheirClose {
+    fn from(close: &Close<'_>) -> Self {
+        Self {
+            code: close.code,
+            application: close.application,
+            retry_after_ms: close.retry_after_ms,
+            received: close.received,
+        }
+    }
+}
+
+/// What one handshake made.
+pub(crate) struct Connection {
+    pub(crate) key: ConnectionKey,
+    pub(crate) order: Order,
+    pub(crate) role: Role,
+    pub(crate) born: Instant,
+    pub(crate) handshake_hash: [u8; 32],
+    pub(crate) keys: PacketKeys,
+    pub(crate) path: Path,
+    pub(crate) last_heard: Instant,
+    /// Our HELLO, while it rides on every packet (SPEC 8.1).
+    pub(crate) hello: Option<Hello>,
+    pub(crate) their_hello: Option<Hello>,
+    pub(crate) bound: Bound,
+    pub(crate) farewell: Option<Farewell>,
+    pub(crate) their_close: Option<TheirClose>,
+    /// When a connection that is on its way out is dropped.
+    pub(crate) ends_at: Option<Instant>,
+    /// A PING was sent because nothing was heard for long (SPEC 7.1).
+    pub(crate) stale_pinged: bool,
+    /// A PING is to go out now, whatever the window says.
+    pub(crate) ping_due: bool,
+    /// The last packet that was sent for its PING.
+    pub(crate) last_ping: Option<u64>,
+    /// Packets that may go out though the window is full (RFC 9002 6.2.4).
+    pub(crate) probes_due: u32,
+    /// The pacer said to wait until then.
+    pub(crate) paced_until: Option<Instant>,
+    /// An ACK has come for something that went out on this connection.
+    pub(crate) carried: bool,
+    /// A session frame was sent on it since: keys age by use (SPEC 3.3).
+    pub(crate) used: bool,
+}
+
+/// What a finished handshake leaves.
+pub(crate) struct Birth {
+    pub(crate) key: ConnectionKey,
+    pub(crate) order: Order,
+    pub(crate) role: Role,
+    pub(crate) remote: SocketAddr,
+    pub(crate) ids: PathIds,
+    pub(crate) secrets: Secrets,
+    pub(crate) suite: Suite,
+}
+
+impl Connection {
+    pub(crate) fn new(now: Instant, birth: &Birth, keys: PacketKeys, algorithm: Algorithm) -> Self {
+        Self {
+            key: birth.key,
+            order: birth.order,
+            role: birth.role,
+            born: now,
+            handshake_hash: birth.secrets.handshake_hash,
+            keys,
+            path: Path::first(birth.remote, birth.ids, algorithm),
+            last_heard: now,
+            hello: None,
+            their_hello: None,
+            bound: Bound::Undecided,
+            farewell: None,
+            their_close: None,
+            ends_at: None,
+            stale_pinged: false,
+            ping_due: false,
+            last_ping: None,
+            probes_due: 0,
+            paced_until: None,
+            carried: false,
+            used: false,
+        }
+    }
+
+    /// How long it drains (SPEC 6.6).
+    pub(crate) fn drain_time(&self) -> Duration {
+        (self.path.pto() * 3).max(DRAIN)
+    }
+
+    /// Since when its keys are old enough to be replaced (SPEC 3.3).
+    pub(crate) fn is_worn(&self, now: Instant, after: Duration) -> bool {
+        let after = match self.role {
+            Role::Initiator => after,
+            Role::Responder => after.saturating_add(after / 4),
+        };
+        self.keys.should_rekey() || (self.used && now.saturating_since(self.born) >= after)
+    }
+}

@@ -1,0 +1,12 @@
+use super::*;
+
+#[test]
+fn tokens_survive_a_restart_and_differ_by_identity_and_id() {
+    let key = TokenKey::new(&Identity::from_seed(&[1; 32]));
+    let token = key.token(&ConnectionId([1; 8]));
+    let restarted = TokenKey::new(&Identity::from_seed(&[1; 32]));
+    assert!(verify(&token, &restarted.token(&ConnectionId([1; 8]))));
+    assert!(!verify(&token, &key.token(&ConnectionId([2; 8]))));
+    let other = TokenKey::new(&Identity::from_seed(&[2; 32]));
+    assert!(!verify(&token, &other.token(&ConnectionId([1; 8]))));
+}

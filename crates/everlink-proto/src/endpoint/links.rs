@@ -1,0 +1,135 @@
+//! The table of links: by identity for callers, by key for everything inside.
+
+use core::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::{
+    id::PeerId,
+    link::{Link, LinkKey},
+    time::Instant,
+};
+
+/// The links of an endpoint, which of them have something to send, and when each wants to be woken.
+#[derive(Default)]
+pub(crate) struct Links {
+    links: Vec<Option<Box<Link>>>,
+    free: Vec<LinkKey>,
+    by_peer: BTreeMap<PeerId, LinkKey>,
+    ready: VecDeque<LinkKey>,
+    is_ready: BTreeSet<LinkKey>,
+    timers: BTreeSet<(Instant, LinkKey)>,
+    armed: BTreeMap<LinkKey, Instant>,
+}
+
+impl Links {
+    pub(crate) fn find(&self, peer: &PeerId) -> Option<LinkKey> {
+        self.by_peer.get(peer).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_peer.len()
+    }
+
+    /// The link with this key. Keys are handed out by [`Self::insert`] and live until [`Self::remove`], which
+    /// also takes every route to them away.
+    pub(crate) fn get(&self, key: LinkKey) -> &Link {
+        self.slot(key).expect("a key outlives its link nowhere")
+    }
+
+    /// See [`Self::get`].
+    pub(crate) fn get_mut(&mut self, key: LinkKey) -> &mut Link {
+        let at = usize::try_from(key.0).unwrap_or(usize::MAX);
+        self.links.get_mut(at).and_then(Option::as_deref_mut).expect("a key outlives its link nowhere")
+    }
+
+    fn slot(&self, key: LinkKey) -> Option<&Link> {
+        self.links.get(usize::try_from(key.0).ok()?)?.as_deref()
+    }
+
+    /// Makes a link.
+    pub(crate) fn insert(&mut self, peer: PeerId, make: impl FnOnce(LinkKey) -> Link) -> LinkKey {
+        let key = self.free.pop().unwrap_or_else(|| {
+            self.links.push(None);
+            LinkKey(u32::try_from(self.links.len() - 1).unwrap_or(u32::MAX))
+        });
+        if let Some(slot) = self.links.get_mut(usize::try_from(key.0).unwrap_or(usize::MAX)) {
+            *slot = Some(Box::new(make(key)));
+        }
+        self.by_peer.insert(peer, key);
+        key
+    }
+
+    /// Forgets a link.
+    pub(crate) fn remove(&mut self, key: LinkKey) {
+        let peer = self.get(key).peer;
+        self.by_peer.remove(&peer);
+        self.set_timer(key, None);
+        self.unready(key);
+        if let Some(slot) = self.links.get_mut(usize::try_from(key.0).unwrap_or(usize::MAX)) {
+            *slot = None;
+        }
+        self.free.push(key);
+    }
+
+    /// Every link, in the order of identities.
+    pub(crate) fn keys(&self) -> Vec<LinkKey> {
+        self.by_peer.values().copied().collect()
+    }
+
+    /// The next peer after `after`, around the table, that satisfies `wanted`.
+    pub(crate) fn next_after(&self, after: Option<PeerId>, wanted: impl Fn(&Link) -> bool) -> Option<PeerId> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let wraps = self.by_peer.range((start, Bound::Unbounded)).chain(self.by_peer.iter());
+        wraps.map(|(peer, key)| (*peer, *key)).find(|(_, key)| wanted(self.get(*key))).map(|(peer, _)| peer)
+    }
+
+    pub(crate) fn set_ready(&mut self, key: LinkKey) {
+        if self.is_ready.insert(key) {
+            self.ready.push_back(key);
+        }
+    }
+
+    /// The link whose turn it is to send.
+    pub(crate) fn first_ready(&self) -> Option<LinkKey> {
+        self.ready.front().copied()
+    }
+
+    /// It has had its turn.
+    pub(crate) fn rotate(&mut self) {
+        self.ready.rotate_left(usize::from(!self.ready.is_empty()));
+    }
+
+    /// It has nothing to send.
+    pub(crate) fn unready(&mut self, key: LinkKey) {
+        if self.is_ready.remove(&key) {
+            self.ready.retain(|ready| *ready != key);
+        }
+    }
+
+    /// When a link wants to be woken.
+    pub(crate) fn set_timer(&mut self, key: LinkKey, at: Option<Instant>) {
+        let before = match at {
+            Some(at) => self.armed.insert(key, at),
+            None => self.armed.remove(&key),
+        };
+        if before == at {
+            return;
+        }
+        if let Some(before) = before {
+            self.timers.remove(&(before, key));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, key));
+        }
+    }
+
+    /// The first link that wants to be woken, and when.
+    pub(crate) fn first_timer(&self) -> Option<(Instant, LinkKey)> {
+        self.timers.first().copied()
+    }
+
+    /// Armed timers, for checkers.
+    pub(crate) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+}

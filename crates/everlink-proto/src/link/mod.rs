@@ -1,0 +1,458 @@
+//! The lasting relation with one peer: where it is in its life, which connection it sends on, what it does
+//! when nothing answers.
+//!
+//! The link owns its parts and contains no mechanism: the life is in `lifecycle`, the choice of connection in
+//! `election`, attempts in `dial`, tries in `ladder`, HELLO in `resume`, the end in `close` and `farewell`. After
+//! every entry [`Link::update`] looks at the whole once and lets each part draw its conclusions.
+
+mod addresses;
+pub mod close;
+mod connect;
+mod context;
+pub mod dial;
+pub mod election;
+mod explain;
+mod farewell;
+pub mod history;
+mod ladder;
+pub mod lifecycle;
+mod receive;
+mod resume;
+mod snapshot;
+
+use core::{net::SocketAddr, time::Duration};
+
+pub(crate) use self::{
+    addresses::Addresses,
+    connect::{own_capabilities, suite},
+    context::{Context, Outbox, Shared},
+};
+use self::{
+    close::Closing,
+    connect::Attempt,
+    dial::Dial,
+    election::{ConnectionKey, Election},
+    history::{Cause, History, Transition},
+    ladder::Ladder,
+    lifecycle::{Health, LinkState, Row},
+    resume::Check,
+};
+pub use self::{
+    explain::Explanation,
+    snapshot::{ConnectionSnapshot, LinkSnapshot},
+};
+use crate::{
+    connection::{Bound, Connection, Goodbye, Offer, Slot},
+    crypto::cookie::Cookie,
+    event::{Deadline, Event, Reason},
+    id::PeerId,
+    session::{Continuity, Session, SessionEvent, Side},
+    stats::Mark,
+    time::{Instant, soonest},
+    wire::{MAX_DATAGRAM, frame::CloseCode},
+};
+
+/// A connection not heard from for this long carries nothing new until a PING on it is answered (SPEC 6.6).
+const STALE: Duration = Duration::from_secs(30);
+
+/// Names a link within its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LinkKey(pub(crate) u32);
+
+/// The lasting relation with one peer.
+pub(crate) struct Link {
+    pub(crate) key: LinkKey,
+    pub(crate) peer: PeerId,
+    we_are_smaller: bool,
+    pub(crate) addresses: Addresses,
+    pub(crate) session: Session,
+    pub(crate) continuity: Continuity,
+    state: LinkState,
+    election: Election,
+    dial: Dial,
+    attempts: Vec<Attempt>,
+    pub(crate) connections: Vec<Connection>,
+    ladder: Option<Ladder>,
+    check: Option<Check>,
+    closing: Closing,
+    close_until: Option<Instant>,
+    goodbye: Goodbye,
+    cookie: Option<(Cookie, Instant)>,
+    refused_until: Option<Instant>,
+    /// The highest generation used or confirmed (SPEC 2.12).
+    generation: u64,
+    /// The highest generation of a connection that was made.
+    pub(crate) confirmed: u64,
+    /// Somebody waits to be connected.
+    wanted: bool,
+    redial_wanted: bool,
+    pub(crate) last_active: Instant,
+    history: History,
+    /// Why the next transition happens.
+    cause: Cause,
+    last_violation: Option<String>,
+}
+
+impl Link {
+    pub(crate) fn new(ctx: &mut Context<'_>, key: LinkKey, peer: PeerId) -> Self {
+        let we_are_smaller = ctx.shared.identity.peer_id() < peer;
+        Self {
+            key,
+            peer,
+            we_are_smaller,
+            addresses: Addresses::default(),
+            session: Session::new(
+                ctx.shared.config.session,
+                if we_are_smaller { Side::SmallerKey } else { Side::LargerKey },
+            ),
+            continuity: Continuity::new(),
+            state: LinkState::Idle,
+            election: Election::default(),
+            dial: Dial::default(),
+            attempts: Vec::new(),
+            connections: Vec::new(),
+            ladder: None,
+            check: None,
+            closing: Closing::Open,
+            close_until: None,
+            goodbye: Goodbye::of(CloseCode::Closed),
+            cookie: None,
+            refused_until: None,
+            generation: 0,
+            confirmed: 0,
+            wanted: false,
+            redial_wanted: false,
+            last_active: ctx.now,
+            history: History::default(),
+            cause: Cause::Wanted,
+            last_violation: None,
+        }
+    }
+
+    /// Where the link is in its life.
+    pub(crate) const fn state(&self) -> LinkState {
+        self.state
+    }
+
+    /// Somebody waits to be connected.
+    pub(crate) fn want(&mut self) {
+        self.wanted = self.state != LinkState::Connected;
+    }
+
+    /// A new connection is to be made though the old one works.
+    pub(crate) fn want_redial(&mut self) {
+        self.redial_wanted = true;
+    }
+
+    /// Whether messages are taken: not while the session is being closed.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.closing.is_open()
+    }
+
+    /// Whether nothing would be lost with this link.
+    pub(crate) fn is_forgettable(&self) -> bool {
+        !self.is_needed() && self.session.is_free_of_debt() && self.closing.is_open()
+    }
+
+    /// Whether nothing is left to do or say: after a close.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.connections.is_empty() && !self.is_needed()
+    }
+
+    /// Every path is in doubt: the process slept, or the network changed (SPEC 6.2).
+    pub(crate) fn doubt(&mut self, ctx: &mut Context<'_>, cause: Cause) {
+        self.cause = cause;
+        for connection in self.connections.iter_mut().filter(|it| it.ends_at.is_none()) {
+            connection.path.suspect(ctx.now);
+        }
+        self.pull_forward(ctx.now);
+    }
+
+    /// Makes the next try due (SPEC 6.4).
+    pub(crate) fn pull_forward(&mut self, now: Instant) {
+        if let Some(ladder) = &mut self.ladder {
+            ladder.pull_forward(now);
+        }
+    }
+
+    /// The peer says with a token that it does not know this connection (SPEC 4.6).
+    pub(crate) fn on_unknown(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        ctx.shared.stats.mark(Mark::UnknownBelieved);
+        if self.check.is_some_and(|check| check.old == key) {
+            return self.end_check(ctx, false);
+        }
+        self.cause = Cause::Unknown;
+        let now = ctx.now;
+        if let Some(connection) = self.connection_mut(key) {
+            connection.path.suspect(now);
+        }
+        self.pull_forward(now);
+    }
+
+    /// The token that belongs to an id of the peer's.
+    pub(crate) fn token_of(&self, key: ConnectionKey) -> Option<crate::id::Token> {
+        self.connections.iter().find(|it| it.key == key).map(|it| it.path.ids.remote_token)
+    }
+
+    /// A handshake that the peer began is confirmed.
+    pub(crate) fn accept(&mut self, ctx: &mut Context<'_>, connection: Connection) {
+        self.adopt(ctx, connection);
+        self.cause = Cause::Accepted;
+    }
+
+    /// Says goodbye for good: the place of this link is needed.
+    pub(crate) fn forget(&mut self, ctx: &mut Context<'_>) {
+        if let Some(key) = self.election.winner() {
+            let received = self.session.positions().collect();
+            self.say_goodbye(key, received, Goodbye::of(CloseCode::Idle));
+            let mut last_words = Vec::new();
+            let slot = Slot { to: None, size: FULL };
+            if let Some(to) = self.write_packet(ctx, slot, &mut last_words) {
+                ctx.shared.outbox.push(to, &last_words);
+            }
+        }
+        let all: Vec<_> = self.connections.iter().map(|it| it.key).collect();
+        for key in all {
+            self.drop_connection(ctx, key);
+        }
+        self.stop_dialling(ctx);
+    }
+
+    /// Lets every part draw its conclusions. Called after every entry.
+    pub(crate) fn update(&mut self, ctx: &mut Context<'_>) {
+        self.step_close(ctx);
+        self.ask_if_still_there(ctx);
+        let needed = self.is_needed();
+        while let Some(fact) = self.state.fact(needed, self.health()) {
+            self.take_edge(ctx, fact);
+        }
+        self.govern_ladder(ctx, needed);
+        self.take_session_events(ctx);
+    }
+
+    fn take_edge(&mut self, ctx: &mut Context<'_>, fact: lifecycle::Fact) {
+        let Row::Edge(to) = self.state.row(fact) else { return };
+        let cause = match fact {
+            lifecycle::Fact::Need => Cause::Wanted,
+            lifecycle::Fact::NoNeed => Cause::NotWanted,
+            _ => self.cause,
+        };
+        *ctx.shared.stats.edges.entry((self.state, fact)).or_default() += 1;
+        self.history.push(Transition { at: ctx.now, from: self.state, to, cause });
+        ctx.event(Event::State { peer: self.peer, from: self.state, to, cause });
+        self.state = to;
+        if to == LinkState::Connected {
+            self.wanted = false;
+            self.refused_until = None;
+        }
+    }
+
+    fn health(&self) -> Health {
+        match self.winner() {
+            None => Health::None,
+            Some(winner) if winner.path.is_suspect() => Health::Suspect,
+            Some(_) => Health::Usable,
+        }
+    }
+
+    /// Whether something is owed to the peer or wanted from it (SPEC 6.3).
+    fn is_needed(&self) -> bool {
+        self.wanted || self.session.owes() || !self.closing.is_open()
+    }
+
+    fn govern_ladder(&mut self, ctx: &mut Context<'_>, needed: bool) {
+        let refused = self.refused_until.is_some_and(|until| ctx.now < until);
+        let searching =
+            needed && !refused && matches!(self.state, LinkState::Connecting | LinkState::Suspect);
+        let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx);
+        match (&self.ladder, searching, renewing) {
+            (Some(ladder), true, _) if ladder.probes() => {}
+            (_, true, _) => self.ladder = Some(Ladder::start(ctx.now)),
+            (Some(ladder), false, true) if !ladder.probes() => {}
+            (_, false, true) => self.ladder = Some(Ladder::start_without_probes(ctx.now)),
+            (None, false, false) => {}
+            (Some(_), false, false) => {
+                self.ladder = None;
+                self.stop_dialling(ctx);
+            }
+        }
+    }
+
+    fn wants_new_connection(&self, ctx: &Context<'_>) -> bool {
+        self.closing.is_open()
+            && (self.redial_wanted || self.winner().is_some_and(|winner| winner.keys_are_worn(ctx)))
+    }
+
+    /// After 30 s of silence a PING goes before anything new (SPEC 7.1).
+    fn ask_if_still_there(&mut self, ctx: &mut Context<'_>) {
+        let pending = self.session.has_pending(true);
+        let now = ctx.now;
+        let Some(key) = self.election.winner() else { return };
+        if let Some(winner) =
+            self.connection_mut(key).filter(|it| pending && it.is_stale(now) && !it.stale_pinged)
+        {
+            winner.ping_due = true;
+            winner.stale_pinged = true;
+            ctx.shared.stats.mark(Mark::HeldWhileStale);
+        }
+    }
+
+    fn take_session_events(&mut self, ctx: &mut Context<'_>) {
+        let peer = self.peer;
+        while let Some(event) = self.session.poll_event() {
+            ctx.event(match event {
+                SessionEvent::Verdict { id, verdict } => Event::Verdict { peer, id, verdict },
+                SessionEvent::InboxReady => Event::InboxReady { peer },
+                SessionEvent::SendRoom => Event::SendRoom { peer },
+                SessionEvent::StreamOpened => Event::StreamOpened { peer },
+                SessionEvent::Readable(stream) => Event::Readable { peer, stream },
+                SessionEvent::Writable(stream) => Event::Writable { peer, stream },
+            });
+        }
+    }
+
+    /// When something is due, and why.
+    pub(crate) fn poll_timeout(&self, ctx: &Context<'_>) -> Option<Deadline> {
+        let mut first = None;
+        let mut consider = |at: Option<Instant>, reason| {
+            first = soonest(first, at.map(|at| Deadline { at, reason }));
+        };
+        for connection in &self.connections {
+            consider(connection.path.recovery.poll_timeout(), Reason::Recovery);
+            consider(connection.path.acks.deadline(), Reason::Ack);
+            consider(connection.paced_until, Reason::Pace);
+            consider(connection.ends_at, Reason::Drain);
+        }
+        consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
+        consider(self.attempt_deadline(), Reason::Attempt);
+        consider(self.check.map(|check| check.until), Reason::Check);
+        consider(self.close_until, Reason::Close);
+        if self.is_needed() {
+            consider(self.refused_until, Reason::Refusal);
+        }
+        if self.winner().is_some() {
+            consider(Some(self.last_active + ctx.shared.config.idle_keys), Reason::Idle);
+        }
+        first
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now;
+        let mut settled = Vec::new();
+        for connection in &mut self.connections {
+            let trusted = !connection.path.is_suspect();
+            connection.on_recovery_timeout(now, &mut settled);
+            connection.paced_until = connection.paced_until.filter(|at| *at > now);
+            if trusted && connection.path.is_suspect() {
+                ctx.shared.stats.mark(Mark::Silence);
+                self.cause = Cause::Silence;
+            }
+        }
+        self.settle(settled);
+        self.handle_attempt_timeouts(ctx);
+        if self.check.is_some_and(|check| check.until <= now) {
+            self.end_check(ctx, false);
+        }
+        self.refused_until = self.refused_until.filter(|until| *until > now);
+        self.drop_ended(ctx);
+        self.wipe_idle_keys(ctx);
+        self.climb(ctx);
+    }
+
+    fn climb(&mut self, ctx: &mut Context<'_>) {
+        let Some(ladder) = &mut self.ladder else { return };
+        let due = ladder.take_due(ctx.now, &mut ctx.shared.rng);
+        if due.probe {
+            for connection in
+                self.connections.iter_mut().filter(|it| it.path.is_suspect() && it.ends_at.is_none())
+            {
+                connection.ping_due = true;
+                connection.path.migration.repeat();
+                connection.repeat_farewell();
+            }
+        }
+        if due.dial_known || due.dial_other {
+            self.dial(ctx, due.dial_known, due.dial_other);
+        }
+    }
+
+    fn drop_ended(&mut self, ctx: &mut Context<'_>) {
+        let ended: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|it| it.ends_at.is_some_and(|at| at <= ctx.now))
+            .map(|it| it.key)
+            .collect();
+        for key in ended {
+            self.drop_connection(ctx, key);
+        }
+    }
+
+    /// A link idle for long keeps its session and forgets its keys (SPEC 6.6).
+    fn wipe_idle_keys(&mut self, ctx: &mut Context<'_>) {
+        if ctx.now < self.last_active + ctx.shared.config.idle_keys || self.session.owes() {
+            return;
+        }
+        self.cause = Cause::KeysExpired;
+        let all: Vec<_> = self.connections.iter().map(|it| it.key).collect();
+        for key in all {
+            self.drop_connection(ctx, key);
+        }
+    }
+
+    /// Appends one datagram, if this link has anything to say, and tells where it goes.
+    pub(crate) fn write_packet(
+        &mut self,
+        ctx: &mut Context<'_>,
+        slot: Slot,
+        buf: &mut Vec<u8>,
+    ) -> Option<SocketAddr> {
+        let winner = self.election.winner();
+        let epoch = self.session.epoch();
+        for connection in &mut self.connections {
+            let carries = Some(connection.key) == winner && connection.bound == Bound::To(epoch);
+            let may_bind = self.check.is_none()
+                && !connection.is_stale(ctx.now)
+                && matches!(self.closing, Closing::Open | Closing::Flushing);
+            if carries && connection.path.is_suspect() && self.session.has_pending(true) {
+                ctx.shared.stats.mark(Mark::HeldWhileSuspect);
+            }
+            let offer = carries.then_some(Offer { session: &mut self.session, may_bind });
+            if let Some(to) = connection.write_packet(ctx.now, &mut ctx.shared.rng, offer, slot, buf) {
+                self.last_active = ctx.now;
+                return Some(to);
+            }
+        }
+        None
+    }
+
+    fn winner(&self) -> Option<&Connection> {
+        let key = self.election.winner()?;
+        self.connections.iter().find(|it| it.key == key)
+    }
+
+    fn connection_mut(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
+        self.connections.iter_mut().find(|it| it.key == key)
+    }
+}
+
+/// The largest batch entry: a full datagram.
+pub(crate) const FULL: usize = MAX_DATAGRAM;
+
+impl Context<'_> {
+    pub(crate) fn next_connection_key(&mut self) -> ConnectionKey {
+        self.shared.connections_made += 1;
+        ConnectionKey(self.shared.connections_made)
+    }
+}
+
+impl Connection {
+    fn is_stale(&self, now: Instant) -> bool {
+        now.saturating_since(self.last_heard) >= STALE
+    }
+
+    fn keys_are_worn(&self, ctx: &Context<'_>) -> bool {
+        self.is_worn(ctx.now, ctx.shared.config.rekey_after)
+    }
+}

@@ -1,0 +1,208 @@
+//! A datagram of a connection, opened and taken apart: what each frame means to the link.
+
+use core::net::SocketAddr;
+
+use super::{
+    Context, Link,
+    election::{Ballot, ConnectionKey},
+    history::Cause,
+};
+use crate::{
+    connection::{Bound, Settled},
+    path::Moved,
+    session::Kept,
+    stats::{DropReason, Mark},
+    wire::frame::{Ack, Close, Frame, frames},
+};
+
+/// Why a connection must end: its peer broke a rule.
+#[derive(Debug)]
+pub(crate) struct Violation(pub(crate) String);
+
+impl<E: core::error::Error> From<E> for Violation {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Link {
+    /// A datagram for one of our connections. Until it opens, only a drop counter may change.
+    pub(crate) fn on_datagram(
+        &mut self,
+        ctx: &mut Context<'_>,
+        key: ConnectionKey,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) {
+        let Some(connection) = self.connection_mut(key) else {
+            return ctx.shared.stats.drop(DropReason::UnknownId);
+        };
+        let opened = match connection.open(datagram) {
+            Ok(opened) => opened,
+            Err(reason) => return ctx.shared.stats.drop(reason),
+        };
+        connection.last_heard = ctx.now;
+        connection.stale_pinged = false;
+        connection.path.on_authentic(ctx.now, from, opened.number, datagram.len(), &mut ctx.shared.rng);
+        self.last_active = ctx.now;
+        // The peer is there: an outage may be over, so the next try is due.
+        if let Some(ladder) = self.ladder.as_mut().filter(|_| self.state.is_suspect()) {
+            ladder.pull_forward(ctx.now);
+        }
+        let payload = datagram.get(opened.payload).unwrap_or_default();
+        match self.on_payload(ctx, key, from, payload) {
+            Ok(Packet { keep, eliciting }) => {
+                if let Some(connection) = self.connection_mut(key).filter(|_| keep) {
+                    connection.path.acks.on_received(opened.number, eliciting, ctx.now);
+                } else if !keep {
+                    ctx.shared.stats.mark(Mark::NotKept);
+                }
+            }
+            Err(violation) => self.on_violation(ctx, key, &violation),
+        }
+    }
+
+    fn on_payload(
+        &mut self,
+        ctx: &mut Context<'_>,
+        key: ConnectionKey,
+        from: SocketAddr,
+        payload: &[u8],
+    ) -> Result<Packet, Violation> {
+        let mut packet = Packet { keep: true, eliciting: false };
+        for frame in frames(payload) {
+            let frame = frame?;
+            packet.eliciting |= frame.is_ack_eliciting();
+            packet.keep &= self.on_frame(ctx, key, from, &frame)?;
+        }
+        Ok(packet)
+    }
+
+    /// What a frame means. Says whether it is kept; only session frames may not be (SPEC 4.5).
+    #[deny(clippy::wildcard_enum_match_arm)]
+    fn on_frame(
+        &mut self,
+        ctx: &mut Context<'_>,
+        key: ConnectionKey,
+        from: SocketAddr,
+        frame: &Frame<'_>,
+    ) -> Result<bool, Violation> {
+        match frame {
+            Frame::Padding | Frame::Ping => {}
+            Frame::Ack(ack) => self.on_ack(ctx, key, ack)?,
+            Frame::Hello(hello) => self.on_hello_frame(ctx, key, *hello)?,
+            Frame::Msgs(_)
+            | Frame::Frag(_)
+            | Frame::Done(_)
+            | Frame::Stream(_)
+            | Frame::StreamReset { .. }
+            | Frame::StreamStop { .. }
+            | Frame::Credit { .. } => return self.on_session_frame(key, frame),
+            Frame::Received(_) => {
+                let kept = self.on_session_frame(key, frame)?;
+                self.on_close(ctx, key);
+                return Ok(kept);
+            }
+            Frame::Close(close) => return self.on_close_frame(ctx, key, close),
+            Frame::PathChallenge(challenge) => {
+                if let Some(connection) = self.connection_mut(key) {
+                    connection.path.migration.on_challenge(*challenge, from);
+                }
+            }
+            Frame::PathResponse(response) => self.on_path_response(ctx, key, *response),
+            // This implementation uses path 0 alone; ids for others are taken and not needed.
+            Frame::Ids { .. } => {}
+        }
+        Ok(true)
+    }
+
+    fn on_session_frame(&mut self, key: ConnectionKey, frame: &Frame<'_>) -> Result<bool, Violation> {
+        let epoch = self.session.epoch();
+        let Some(connection) = self.connection_mut(key) else { return Ok(false) };
+        if connection.bound != Bound::To(epoch) {
+            // What a peer repeats of a farewell that is settled may be acknowledged.
+            return Ok(connection.farewell.is_some() && matches!(frame, Frame::Received(_)));
+        }
+        Ok(self.session.on_frame(frame)? == Kept::Yes)
+    }
+
+    fn on_ack(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, ack: &Ack) -> Result<(), Violation> {
+        let mut settled = Vec::new();
+        let Some(connection) = self.connection_mut(key) else { return Ok(()) };
+        if ack.path != connection.path.number {
+            return Err(Violation(format!("ACK of path {}, which was never opened", ack.path)));
+        }
+        let carried_before = connection.carried;
+        let news = connection.on_ack(ctx.now, ack, &mut settled)?;
+        let remote = connection.path.remote();
+        let (carried, ping) = (connection.carried, connection.last_ping);
+        if news.trusted_again {
+            self.cause = Cause::Answered;
+        }
+        if news.acked {
+            self.addresses.on_proved(ctx.now, remote);
+        }
+        self.settle(settled);
+        if carried && !carried_before {
+            self.elect(ctx, Ballot::Carried(key));
+        }
+        if ping.is_some_and(|ping| ack.ranges.iter().any(|(first, last)| (*first..=*last).contains(&ping))) {
+            self.on_ping_acked(ctx, key);
+        }
+        Ok(())
+    }
+
+    fn on_path_response(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, response: [u8; 8]) {
+        let Some(connection) = self.connection_mut(key) else { return };
+        let moved = connection.path.migration.on_response(response);
+        let remote = connection.path.remote();
+        match moved {
+            None => return,
+            Some(Moved::Port) => ctx.shared.stats.mark(Mark::MovedPort),
+            Some(Moved::Host) => {
+                connection.path.recovery.reset_after_outage(ctx.now);
+                ctx.shared.stats.mark(Mark::MovedHost);
+            }
+        }
+        self.addresses.on_proved(ctx.now, remote);
+    }
+
+    fn on_close_frame(
+        &mut self,
+        ctx: &mut Context<'_>,
+        key: ConnectionKey,
+        close: &Close<'_>,
+    ) -> Result<bool, Violation> {
+        let Some(connection) = self.connection_mut(key) else { return Ok(false) };
+        Ok(match connection.bound {
+            _ if connection.ends_at.is_some() => {
+                connection.repeat_farewell();
+                true
+            }
+            Bound::Undecided if close.code.is_of_session() => false,
+            Bound::Undecided | Bound::Never | Bound::To(_) => {
+                connection.their_close = Some(close.into());
+                self.on_close(ctx, key);
+                true
+            }
+        })
+    }
+
+    /// Brings the news of packets home to the session.
+    pub(super) fn settle(&mut self, settled: Vec<Settled>) {
+        let now = self.session.epoch();
+        for news in settled {
+            match news {
+                Settled::Acked(epoch, record) if epoch == now => self.session.on_acked(record),
+                Settled::Lost(epoch, record) if epoch == now => self.session.on_lost(record),
+                Settled::Acked(..) | Settled::Lost(..) => {}
+            }
+        }
+    }
+}
+
+/// What a packet's frames add up to.
+struct Packet {
+    keep: bool,
+    eliciting: bool,
+}

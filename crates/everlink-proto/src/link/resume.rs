@@ -1,0 +1,282 @@
+//! What a HELLO does to a link (SPEC 8.2 to 8.5): begin, go on, end and begin anew, or ask first whether the
+//! process that was here before is still alive.
+
+use core::time::Duration;
+
+use super::{
+    Context, Link,
+    election::{Ballot, ConnectionKey, Effect},
+    history::Cause,
+    receive::Violation,
+};
+use crate::{
+    connection::{Bound, Connection, Goodbye},
+    event::Event,
+    session::{CheckOutcome, EndReason, HelloOutcome},
+    stats::Mark,
+    time::Instant,
+    wire::frame::{CloseCode, Hello},
+};
+
+/// The longest that a duplicate check waits (SPEC 8.4).
+const CHECK_AT_MOST: Duration = Duration::from_secs(1);
+
+/// When a second process may show the key again (SPEC 8.4).
+const DUPLICATE_RETRY_MS: u64 = 30_000;
+
+/// A PING under way that asks whether the peer's former process lives (SPEC 8.4).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check {
+    pub(crate) old: ConnectionKey,
+    pub(crate) until: Instant,
+}
+
+impl Link {
+    /// Takes a connection in that a handshake has just made.
+    pub(crate) fn adopt(&mut self, ctx: &mut Context<'_>, mut connection: Connection) {
+        let remote = connection.path.remote();
+        if let Some(before) = self.winner().filter(|before| before.path.remote() == remote) {
+            connection.path.recovery.inherit(&before.path.recovery);
+        }
+        let ids = connection.path.ids;
+        let target = crate::router::Target::Connection(self.key, connection.key);
+        ctx.shared.router.point(ids.local, target);
+        ctx.shared.router.note_remote(ids.remote, self.key, connection.key);
+        ctx.shared.stats.handshakes += 1;
+        self.generation = self.generation.max(connection.order.generation);
+        self.confirmed = self.confirmed.max(connection.order.generation);
+        self.addresses.on_proved(ctx.now, connection.path.remote());
+        self.connections.push(connection);
+    }
+
+    pub(super) fn on_hello_frame(
+        &mut self,
+        ctx: &mut Context<'_>,
+        key: ConnectionKey,
+        hello: Hello,
+    ) -> Result<(), Violation> {
+        let Some(connection) = self.connection_mut(key) else { return Ok(()) };
+        match connection.their_hello {
+            Some(known) if known == hello => {}
+            Some(_) => return Err(Violation("HELLO changed within a connection".into())),
+            None => self.on_hello(ctx, key, hello),
+        }
+        Ok(())
+    }
+
+    /// The peer has shown its half under confirmed keys.
+    pub(super) fn on_hello(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, hello: Hello) {
+        let old_is_alive = self.winner().is_some_and(|old| !old.path.is_suspect() && old.ends_at.is_none());
+        let Some(connection) = self.connection_mut(key) else { return };
+        connection.their_hello = Some(hello);
+        let order = connection.order;
+        match self.continuity.on_hello(hello, order, old_is_alive) {
+            HelloOutcome::Begin => self.begin_session(ctx, key),
+            HelloOutcome::Continue => self.bind(ctx, key),
+            HelloOutcome::EndThenBegin(reason) => self.replace_session(ctx, key, reason),
+            HelloOutcome::Gone => {
+                ctx.shared.stats.mark(Mark::GoneSent);
+                self.reject(ctx, key, CloseCode::SessionGone, 0);
+            }
+            HelloOutcome::Stale => {
+                ctx.shared.stats.mark(Mark::StaleHello);
+                self.retire_soon(ctx, key);
+            }
+            HelloOutcome::CheckDuplicate => self.begin_check(ctx),
+            HelloOutcome::CheckRunning => {}
+        }
+    }
+
+    fn begin_session(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        self.session.begin();
+        self.bind(ctx, key);
+    }
+
+    /// The connection carries the session that both sides remember.
+    fn bind(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        let epoch = self.session.epoch();
+        let Some(connection) = self.connection_mut(key) else { return };
+        connection.bound = Bound::To(epoch);
+        let (order, carried) = (connection.order, connection.carried);
+        if self.winner().is_some_and(|before| before.keys_are_worn(ctx)) {
+            ctx.shared.stats.mark(Mark::Rekeyed);
+        }
+        self.redial_wanted = false;
+        self.elect(ctx, Ballot::Heard(key, order));
+        if carried {
+            self.elect(ctx, Ballot::Carried(key));
+        }
+    }
+
+    fn replace_session(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, reason: EndReason) {
+        self.cause =
+            if reason == EndReason::PeerRestarted { Cause::PeerRestarted } else { Cause::PeerForgot };
+        self.end_session(ctx, reason, Some(key));
+        self.begin_session(ctx, key);
+    }
+
+    /// Ends the session, and with it every connection, slot and attempt but the one that brought the news
+    /// (SPEC 8.3).
+    pub(super) fn end_session(
+        &mut self,
+        ctx: &mut Context<'_>,
+        reason: EndReason,
+        keep: Option<ConnectionKey>,
+    ) {
+        let last_word = keep.and_then(|key| self.connection_mut(key)).and_then(|it| it.their_close.as_ref());
+        let positions =
+            last_word.map(|close| close.received).and_then(|count| self.session.peer_positions(count));
+        self.session.end(reason, positions.as_ref());
+        self.check = None;
+        if !self.closing.is_open() {
+            // Messages that were refused during the close may be sent again.
+            ctx.event(Event::SendRoom { peer: self.peer });
+        }
+        self.closing = super::close::Closing::Open;
+        self.close_until = None;
+        self.stop_dialling(ctx);
+        ctx.shared.slots_to_drop.push(self.peer);
+        let others: Vec<_> =
+            self.connections.iter().map(|it| it.key).filter(|key| Some(*key) != keep).collect();
+        for key in others {
+            self.drop_connection(ctx, key);
+        }
+    }
+
+    /// Ends a connection that is not wanted, and tells the peer why.
+    pub(super) fn reject(
+        &mut self,
+        ctx: &mut Context<'_>,
+        key: ConnectionKey,
+        code: CloseCode,
+        retry_after_ms: u64,
+    ) {
+        self.say_goodbye(key, Vec::new(), Goodbye { retry_after_ms, ..Goodbye::of(code) });
+        self.leave(ctx, key);
+    }
+
+    /// Takes a connection out of the election; it is dropped when its last words have had their time.
+    pub(super) fn leave(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        let now = ctx.now;
+        if let Some(connection) = self.connection_mut(key) {
+            connection.bound = Bound::Never;
+            connection.ends_at = Some(now + super::farewell::answer_time(connection));
+        }
+        self.elect(ctx, Ballot::Gone(key));
+    }
+
+    fn retire_soon(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        let now = ctx.now;
+        if let Some(connection) = self.connection_mut(key) {
+            connection.bound = Bound::Never;
+            connection.ends_at = Some(now + connection.drain_time());
+        }
+        self.bound_connections(ctx);
+    }
+
+    /// Feeds the election and does what it says.
+    pub(super) fn elect(&mut self, ctx: &mut Context<'_>, ballot: Ballot) {
+        for effect in self.election.on(ballot) {
+            match effect {
+                Effect::Drain(key) => self.drain(ctx, key),
+                Effect::Drop(key) => self.drop_connection(ctx, key),
+            }
+        }
+        self.bound_connections(ctx);
+    }
+
+    /// No more than the bound, whatever their standing: the one that was made first gives way (SPEC 8.5).
+    fn bound_connections(&mut self, ctx: &mut Context<'_>) {
+        let winner = self.election.winner();
+        while self.connections.len() > super::election::MAX_CONNECTIONS {
+            let lowest =
+                self.connections.iter().filter(|it| Some(it.key) != winner).min_by_key(|it| it.order);
+            let Some(lowest) = lowest.map(|it| it.key) else { return };
+            self.drop_connection(ctx, lowest);
+        }
+    }
+
+    fn drain(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        ctx.shared.stats.mark(Mark::Drained);
+        let mut settled = Vec::new();
+        let now = ctx.now;
+        if let Some(connection) = self.connection_mut(key) {
+            connection.ends_at = Some(now + connection.drain_time());
+            if connection.path.is_suspect() {
+                connection.give_up(&mut settled);
+            }
+        }
+        self.settle(settled);
+    }
+
+    /// Forgets a connection; what it still owes is lost.
+    pub(super) fn drop_connection(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        let Some(at) = self.connections.iter().position(|it| it.key == key) else { return };
+        let mut connection = self.connections.remove(at);
+        let mut settled = Vec::new();
+        connection.give_up(&mut settled);
+        self.settle(settled);
+        ctx.shared.router.retire(ctx.now, connection.path.ids.local, connection.path.ids.remote);
+        // What is below the bound now needs no second look: the election only lost a candidate.
+        let _ = self.election.on(Ballot::Gone(key));
+        if self.check.is_some_and(|check| check.old == key) {
+            self.end_check(ctx, false);
+        }
+    }
+
+    fn begin_check(&mut self, ctx: &mut Context<'_>) {
+        ctx.shared.stats.mark(Mark::CheckBegan);
+        let Some(old) = self.election.winner() else { return self.end_check(ctx, false) };
+        let now = ctx.now;
+        if let Some(connection) = self.connection_mut(old) {
+            connection.ping_due = true;
+            connection.last_ping = None;
+            let until = now + (connection.path.pto() * 3).min(CHECK_AT_MOST);
+            self.check = Some(Check { old, until });
+        }
+    }
+
+    /// The PING of a check, or any other, was acknowledged.
+    pub(super) fn on_ping_acked(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        if self.check.is_some_and(|check| check.old == key) {
+            self.end_check(ctx, true);
+        }
+    }
+
+    /// The check is over: the former process answered, or it did not.
+    pub(super) fn end_check(&mut self, ctx: &mut Context<'_>, answered: bool) {
+        self.check = None;
+        match self.continuity.on_check_result(answered) {
+            Some(CheckOutcome::Duplicate(order)) => {
+                ctx.shared.stats.mark(Mark::CheckDuplicate);
+                ctx.event(Event::DuplicateIdentity { peer: self.peer });
+                for key in self.undecided() {
+                    if self.connection_mut(key).is_some_and(|it| it.order <= order) {
+                        self.reject(ctx, key, CloseCode::DuplicateIdentity, DUPLICATE_RETRY_MS);
+                    }
+                }
+            }
+            Some(CheckOutcome::EndThenBegin(reason, order)) => {
+                ctx.shared.stats.mark(Mark::CheckRestart);
+                let keep = self.connections.iter().find(|it| it.order == order).map(|it| it.key);
+                match keep {
+                    Some(key) => self.replace_session(ctx, key, reason),
+                    None => {
+                        self.end_session(ctx, reason, None);
+                        self.session.begin();
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Connections whose HELLO waits for a check.
+    fn undecided(&self) -> Vec<ConnectionKey> {
+        self.connections
+            .iter()
+            .filter(|it| it.bound == Bound::Undecided && it.their_hello.is_some() && it.ends_at.is_none())
+            .map(|it| it.key)
+            .collect()
+    }
+}

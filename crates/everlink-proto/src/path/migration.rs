@@ -1,0 +1,181 @@
+//! How a path follows a peer whose address changes (SPEC 4.4).
+//!
+//! Like a letter from a friend with a new return address: before anything is sent there, a card goes to the new
+//! address and one to the old, and only an answer from the new one, with no newer letter from the old
+//! one since, moves the entry in the address book. A copyist who forwards our friend's letters faster than the
+//! post loses, because the friend still writes from the old address.
+
+use core::{net::SocketAddr, time::Duration};
+use std::collections::VecDeque;
+
+use crate::{rng::Rng, time::Instant};
+
+/// Candidates looked at in [`WINDOW`]; further ones wait (SPEC 4.4).
+const MAX_CANDIDATES: u32 = 5;
+
+/// See [`MAX_CANDIDATES`].
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Answers that wait to be sent; the newest wins. A peer needs two outstanding at most.
+const MAX_RESPONSES: usize = 4;
+
+/// The address of a path and the one that may follow it.
+#[derive(Debug)]
+pub(crate) struct Migration {
+    remote: SocketAddr,
+    /// The newest packet number that came from `remote`.
+    newest: Option<u64>,
+    candidate: Option<Candidate>,
+    responses: VecDeque<([u8; 8], SocketAddr)>,
+    window_began: Instant,
+    in_window: u32,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    address: SocketAddr,
+    challenge: [u8; 8],
+    newest: u64,
+    /// Bytes that came from there, less those that went there.
+    budget: u64,
+    due: bool,
+    /// The challenge to the address in use.
+    old_due: bool,
+}
+
+/// A frame that must go to a certain address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    Challenge([u8; 8]),
+    Response([u8; 8]),
+}
+
+/// How the address changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// The same host or NAT, another port: what is known of the path still holds.
+    Port,
+    /// Another host address.
+    Host,
+}
+
+impl Migration {
+    pub(crate) const fn new(remote: SocketAddr) -> Self {
+        Self {
+            remote,
+            newest: None,
+            candidate: None,
+            responses: VecDeque::new(),
+            window_began: Instant::ZERO,
+            in_window: 0,
+        }
+    }
+
+    /// Where packets go.
+    pub(crate) const fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// A packet of `size` bytes opened; `newest` says that its number is the highest so far.
+    pub(crate) fn on_authentic(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        number: u64,
+        newest: bool,
+        size: usize,
+        rng: &mut Rng,
+    ) {
+        if from == self.remote {
+            self.newest = self.newest.max(Some(number));
+            return;
+        }
+        let size = u64::try_from(size).unwrap_or(0);
+        if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.address == from) {
+            candidate.budget = candidate.budget.saturating_add(size);
+            candidate.newest = candidate.newest.max(number);
+            return;
+        }
+        if !newest || !self.admits(now) {
+            return;
+        }
+        self.candidate = Some(Candidate {
+            address: from,
+            challenge: rng.bytes(),
+            newest: number,
+            budget: size,
+            due: true,
+            old_due: true,
+        });
+    }
+
+    fn admits(&mut self, now: Instant) -> bool {
+        if now.saturating_since(self.window_began) >= WINDOW {
+            self.window_began = now;
+            self.in_window = 0;
+        }
+        self.in_window = self.in_window.saturating_add(1);
+        self.in_window <= MAX_CANDIDATES
+    }
+
+    /// The peer asks whether we are where `from` says.
+    pub(crate) fn on_challenge(&mut self, challenge: [u8; 8], from: SocketAddr) {
+        if self.responses.len() == MAX_RESPONSES {
+            self.responses.pop_front();
+        }
+        self.responses.push_back((challenge, from));
+    }
+
+    /// The peer proves that it is where the challenge went.
+    pub(crate) fn on_response(&mut self, response: [u8; 8]) -> Option<Moved> {
+        let candidate = self.candidate.take_if(|candidate| candidate.challenge == response)?;
+        if self.newest.is_some_and(|newest| newest > candidate.newest) {
+            return None;
+        }
+        let moved = if candidate.address.ip() == self.remote.ip() { Moved::Port } else { Moved::Host };
+        self.remote = candidate.address;
+        self.newest = Some(candidate.newest);
+        Some(moved)
+    }
+
+    /// A packet with a challenge was lost.
+    pub(crate) fn on_challenge_lost(&mut self, challenge: [u8; 8]) {
+        if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.challenge == challenge)
+        {
+            candidate.due = true;
+        }
+    }
+
+    /// Sends the challenge again: nothing was heard.
+    pub(crate) fn repeat(&mut self) {
+        if let Some(candidate) = &mut self.candidate {
+            candidate.due = true;
+        }
+    }
+
+    /// Whether a frame waits for an address of its own.
+    pub(crate) fn has_errand(&self, size: usize) -> bool {
+        !self.responses.is_empty()
+            || self.candidate.as_ref().is_some_and(|it| it.old_due || (it.due && it.budget >= as_u64(size)))
+    }
+
+    /// The next frame that must go to a certain address, in a packet of at most `size` bytes.
+    pub(crate) fn take_errand(&mut self, size: usize) -> Option<(Errand, SocketAddr)> {
+        if let Some((response, to)) = self.responses.pop_front() {
+            return Some((Errand::Response(response), to));
+        }
+        let candidate = self.candidate.as_mut()?;
+        if candidate.due && candidate.budget >= as_u64(size) {
+            candidate.due = false;
+            candidate.budget = candidate.budget.saturating_sub(as_u64(size));
+            return Some((Errand::Challenge(candidate.challenge), candidate.address));
+        }
+        let old = core::mem::take(&mut candidate.old_due);
+        // The old address gets a challenge of its own making: its answer shows as a newer packet from there.
+        old.then(|| (Errand::Challenge(candidate.challenge.map(|byte| !byte)), self.remote))
+    }
+}
+
+fn as_u64(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,110 @@
+use core::time::Duration;
+
+use super::*;
+
+const PACKET: u64 = 1_200;
+const NOW: Instant = Instant::from_micros(10_000_000);
+const LATER: Instant = Instant::from_micros(10_000_001);
+
+fn each(test: impl Fn(Box<dyn Controller>)) {
+    for algorithm in [Algorithm::Cubic, Algorithm::NewReno] {
+        test(algorithm.build(PACKET));
+    }
+}
+
+fn ack(controller: &mut dyn Controller, sent_at: Instant, bytes: u64) {
+    controller.on_ack(LATER + Duration::from_millis(50), sent_at, bytes, &Rtt::default(), false);
+}
+
+#[test]
+fn cubic_is_the_default() {
+    assert_eq!(Algorithm::default().build(PACKET).name(), "CUBIC");
+    assert_eq!(Algorithm::NewReno.build(PACKET).name(), "NewReno");
+}
+
+#[test]
+fn the_initial_window_is_about_ten_packets() {
+    each(|controller| assert_eq!(controller.window(), 12_000));
+    assert_eq!(initial_window(1_500), 14_720);
+    assert_eq!(initial_window(9_000), 18_000);
+}
+
+#[test]
+fn slow_start_adds_what_was_acknowledged() {
+    each(|mut controller| {
+        ack(&mut *controller, NOW, 12_000);
+        assert_eq!((controller.window(), controller.in_slow_start()), (24_000, true));
+    });
+}
+
+#[test]
+fn an_underused_window_does_not_grow() {
+    each(|mut controller| {
+        controller.on_ack(LATER, NOW, 12_000, &Rtt::default(), true);
+        assert_eq!(controller.window(), 12_000);
+    });
+}
+
+#[test]
+fn losses_of_one_round_trip_reduce_once_and_acks_of_it_do_not_grow() {
+    each(|mut controller| {
+        controller.on_loss(LATER, NOW, PACKET, false);
+        let reduced = controller.window();
+        assert!(reduced < 12_000);
+        assert_eq!(controller.slow_start_threshold(), Some(reduced));
+        controller.on_loss(LATER, LATER, PACKET, false);
+        ack(&mut *controller, NOW, 12_000);
+        assert_eq!(controller.window(), reduced);
+        controller.on_loss(LATER + Duration::from_millis(1), LATER + Duration::from_micros(1), PACKET, false);
+        assert!(controller.window() < reduced);
+    });
+}
+
+#[test]
+fn the_window_never_goes_below_two_packets_and_persistent_congestion_takes_it_there() {
+    each(|mut controller| {
+        controller.on_loss(LATER, NOW, PACKET, true);
+        assert_eq!(controller.window(), 2 * PACKET);
+        assert!(controller.in_slow_start());
+        for step in 2..40 {
+            let sent_at = LATER + Duration::from_secs(step);
+            controller.on_loss(sent_at + Duration::from_millis(1), sent_at, PACKET, false);
+            assert_eq!(controller.window(), 2 * PACKET);
+        }
+    });
+}
+
+#[test]
+fn the_window_never_outgrows_the_ledger() {
+    each(|mut controller| {
+        ack(&mut *controller, NOW, 1 << 40);
+        assert_eq!(controller.window(), maximum_window(PACKET));
+    });
+}
+
+#[test]
+fn reset_returns_to_the_start_and_inheritance_skips_it() {
+    each(|mut controller| {
+        controller.on_loss(LATER, NOW, PACKET, true);
+        controller.reset();
+        assert_eq!((controller.window(), controller.slow_start_threshold()), (12_000, None));
+        controller.inherit(60_000, Some(50_000));
+        assert_eq!((controller.window(), controller.in_slow_start()), (60_000, false));
+        controller.inherit(1, None);
+        assert_eq!(controller.window(), 2 * PACKET);
+    });
+}
+
+#[test]
+fn new_reno_adds_a_packet_per_window() {
+    let mut controller = Algorithm::NewReno.build(PACKET);
+    controller.inherit(24_000, Some(24_000));
+    for _ in 0..19 {
+        ack(&mut *controller, NOW, PACKET);
+    }
+    assert_eq!(controller.window(), 24_000);
+    ack(&mut *controller, NOW, PACKET);
+    assert_eq!(controller.window(), 25_200);
+    controller.on_loss(LATER, NOW, PACKET, false);
+    assert_eq!(controller.window(), 12_600);
+}

@@ -1,0 +1,393 @@
+//! Recovery of one path: what is under way, what arrived, what is lost, how much more may go.
+//!
+//! The rules are those of RFC 9002 for one packet-number space. A packet is known here by its
+//! number, its size and an opaque list of records: what it carried. Each record is handed back
+//! exactly once, with the packet acknowledged or lost, so that its owner can forget it or send it
+//! again; a packet itself is never sent twice.
+//!
+//! A path that its owner has declared *suspect* arms no probe timeout and gives no packet up for
+//! silence: the owner probes on its own schedule, and acknowledgements that do come still count.
+
+mod ack;
+mod answer;
+pub mod congestion;
+mod ledger;
+mod loss;
+mod numbers;
+mod pacer;
+mod rtt;
+
+use core::ops::RangeInclusive;
+use core::time::Duration;
+
+pub use self::ack::{AckTracker, MAX_ACK_DELAY, MAX_ACK_RANGES};
+pub use self::answer::{AckError, Outcome, SendBudget, SentPacket, Stats, Timeout};
+use self::congestion::{Algorithm, Controller};
+pub use self::ledger::MAX_PACKETS;
+use self::ledger::{Ledger, Sent, Slot};
+use self::loss::Losses;
+use self::numbers::Numbers;
+use self::pacer::Pacer;
+pub use self::rtt::{GRANULARITY, INITIAL_RTT, Rtt};
+use crate::rng::Rng;
+use crate::time::Instant;
+
+/// A packet is lost when one sent this many later is acknowledged (RFC 9002, 6.1.1).
+pub const PACKET_THRESHOLD: u64 = 3;
+
+/// Losses without a break over this many probe timeouts are persistent congestion (RFC 9002, 7.6.1).
+const PERSISTENT_TIMEOUTS: u32 = 3;
+
+/// The back-off of probe timeouts stops doubling here: about five minutes at a typical timeout. An
+/// owner that declares paths suspect never gets near it.
+const MAX_BACKOFF: u32 = 12;
+
+/// After this many packets in a row that elicit nothing, one should (RFC 9000, 13.2.4).
+const MAX_SILENT_PACKETS: u32 = 32;
+
+/// The sending side of one path.
+#[derive(Debug)]
+pub struct Recovery<R> {
+    numbers: Numbers,
+    ledger: Ledger<R>,
+    rtt: Rtt,
+    measured_since: Option<Instant>,
+    controller: Box<dyn Controller>,
+    pacer: Pacer,
+    largest_acked: Option<u64>,
+    /// When the oldest overtaken packet will count as lost.
+    loss_time: Option<Instant>,
+    /// What the probe timeout counts from: the last ack-eliciting packet or the last timeout.
+    probe_from: Instant,
+    probe_count: u32,
+    silent_packets: u32,
+    suspect: bool,
+    /// Packets below this number were sent into a window that was full, or kept from being so by
+    /// the pacer only: their acknowledgement is evidence for a larger one.
+    window_tried_below: u64,
+    /// Packets sent before the end of the last outage tell congestion control nothing.
+    judged_since: Instant,
+    /// Packets that one acknowledgement settled, kept for its buffer.
+    credits: Vec<Credit>,
+    stats: Stats,
+}
+
+/// What congestion control needs to know of an acknowledged packet.
+#[derive(Clone, Copy, Debug)]
+struct Credit {
+    number: u64,
+    sent_at: Instant,
+    bytes: u64,
+    ack_eliciting: bool,
+}
+
+impl<R> Recovery<R> {
+    /// The recovery of a path on which nothing was sent, for datagrams of at most `max_datagram`.
+    pub fn new(algorithm: Algorithm, max_datagram: u16) -> Self {
+        let max_datagram = max_datagram.into();
+        let mut recovery = Self {
+            numbers: Numbers::new(),
+            ledger: Ledger::new(),
+            rtt: Rtt::default(),
+            measured_since: None,
+            controller: algorithm.build(max_datagram),
+            pacer: Pacer::new(max_datagram),
+            largest_acked: None,
+            loss_time: None,
+            probe_from: Instant::ZERO,
+            probe_count: 0,
+            silent_packets: 0,
+            suspect: false,
+            window_tried_below: 0,
+            judged_since: Instant::ZERO,
+            credits: Vec::new(),
+            stats: Stats::default(),
+        };
+        recovery.set_pace();
+        recovery
+    }
+
+    /// Starts from what another path found out about the same pair of addresses.
+    pub fn inherit(&mut self, other: &Self) {
+        self.rtt.inherit(&other.rtt);
+        self.controller.inherit(other.window(), other.controller.slow_start_threshold());
+        self.set_pace();
+    }
+
+    /// Whether a packet of `bytes` may go now. Probes and bare acknowledgements need not ask, but
+    /// see [`Self::is_full`].
+    pub fn can_send(&mut self, now: Instant, bytes: u64) -> SendBudget {
+        let room = self.window().saturating_sub(self.bytes_in_flight());
+        if room < bytes || self.is_full() {
+            self.window_tried_below = self.ledger.end();
+            return SendBudget::Congestion;
+        }
+        if let Some(at) = self.pacer.delay(now, bytes) {
+            if self.bytes_in_flight() >= self.window() / 2 {
+                self.window_tried_below = self.ledger.end();
+            }
+            return SendBudget::Paced(at);
+        }
+        SendBudget::Ok(room.min(self.pacer.available()))
+    }
+
+    /// Draws the number of the next packet. Now and then one is passed over: a peer that
+    /// acknowledges what it never received, to be sent more than the path bears, gives itself away
+    /// (RFC 9000, 21.4). A number drawn and not used counts as passed over too.
+    pub fn next_packet_number(&mut self, rng: &mut Rng) -> u64 {
+        self.numbers.draw(rng)
+    }
+
+    /// Takes note of a packet that goes out. Numbers must be used in the order they were drawn.
+    pub fn on_sent(&mut self, now: Instant, number: u64, packet: SentPacket<R>) {
+        let bytes = packet.bytes_in_flight();
+        if bytes > 0 {
+            self.controller.on_sent(now, bytes, self.bytes_in_flight());
+            self.pacer.on_sent(now, bytes);
+        }
+        if packet.ack_eliciting {
+            self.probe_from = now;
+            self.silent_packets = 0;
+        } else {
+            self.silent_packets = self.silent_packets.saturating_add(1);
+        }
+        self.stats.sent += 1;
+        self.ledger.record(now, number, packet);
+        if self.bytes_in_flight() + bytes > self.window() {
+            self.window_tried_below = self.ledger.end();
+        }
+    }
+
+    /// Takes an acknowledgement. `rtt_counts` says that it came back on this very path, so that the
+    /// time it took is a sample. After an error nothing has changed.
+    pub fn on_ack(
+        &mut self,
+        now: Instant,
+        ranges: &[RangeInclusive<u64>],
+        ack_delay: Duration,
+        rtt_counts: bool,
+        out: &mut Outcome<R>,
+    ) -> Result<(), AckError> {
+        self.ledger.check(ranges)?;
+        let Some(largest) = ranges.iter().filter(|range| !range.is_empty()).map(|range| *range.end()).max()
+        else {
+            return Ok(());
+        };
+        let spurious: u64 = ranges.iter().map(|range| self.ledger.find_lost(range)).sum();
+        self.stats.spurious += spurious;
+        self.collect_acked(ranges, out);
+        self.largest_acked = self.largest_acked.max(Some(largest));
+        if rtt_counts {
+            self.sample_rtt(now, largest, ack_delay);
+        }
+        if spurious > 0 || !self.credits.is_empty() {
+            self.probe_count = 0;
+        }
+        self.grow_window(now);
+        self.detect_lost(now, out);
+        Ok(())
+    }
+
+    /// The next time at which [`Self::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.loss_time.or_else(|| self.probe_time())
+    }
+
+    /// Does what is due; `None` if nothing was.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Outcome<R>) -> Option<Timeout> {
+        if self.poll_timeout().is_none_or(|due| now < due) {
+            return None;
+        }
+        if self.loss_time.is_some() {
+            self.detect_lost(now, out);
+            return Some(Timeout::LossDetected);
+        }
+        self.probe_from = now;
+        self.probe_count = self.probe_count.saturating_add(1);
+        self.stats.probes += 1;
+        Some(Timeout::Probe)
+    }
+
+    /// Stops the probe timeout, since the owner probes on its own schedule, or starts it again.
+    pub const fn set_suspect(&mut self, suspect: bool) {
+        self.suspect = suspect;
+    }
+
+    /// Hands back whatever is under way as lost, because the path or its connection is given up.
+    /// It says nothing about congestion.
+    pub fn declare_all_lost(&mut self, out: &mut Outcome<R>) {
+        for number in self.ledger.base()..self.ledger.end() {
+            if let Some(sent) = self.ledger.lose(number) {
+                self.stats.lost += 1;
+                out.lost.push((number, sent.packet.records));
+            }
+        }
+        self.loss_time = None;
+        self.trim();
+    }
+
+    /// Starts the window and the back-off over: after an outage, what the path can carry is unknown.
+    /// What becomes of packets sent before `now` no longer matters to the window.
+    pub fn reset_after_outage(&mut self, now: Instant) {
+        self.controller.reset();
+        self.judged_since = now;
+        self.probe_count = 0;
+        self.set_pace();
+    }
+
+    /// What the packets under way carried, oldest first, for an owner that has to withdraw some.
+    pub fn records_mut(&mut self) -> impl Iterator<Item = &mut R> {
+        self.ledger.records_mut()
+    }
+
+    /// Probe timeouts since the last sign of life.
+    pub const fn probe_count(&self) -> u32 {
+        self.probe_count
+    }
+
+    /// When the oldest packet that still lacks its acknowledgement was sent.
+    pub fn oldest_unacked(&self) -> Option<Instant> {
+        self.ledger.oldest_eliciting()
+    }
+
+    /// Whether the next packet should elicit an acknowledgement although what it carries does not:
+    /// a side that only receives would otherwise never learn that its acknowledgements arrive.
+    pub const fn wants_elicitation(&self) -> bool {
+        self.silent_packets >= MAX_SILENT_PACKETS
+    }
+
+    /// Whether [`MAX_PACKETS`] are under way: then nothing more may be sent, not even a probe or an
+    /// acknowledgement, to a peer that has left that much unanswered.
+    pub fn is_full(&self) -> bool {
+        self.ledger.is_full()
+    }
+
+    /// Bytes that count against the window.
+    pub const fn bytes_in_flight(&self) -> u64 {
+        self.ledger.bytes_in_flight()
+    }
+
+    /// How many bytes may be in flight.
+    pub fn window(&self) -> u64 {
+        self.controller.window()
+    }
+
+    /// The congestion controller, to be looked at.
+    pub fn controller(&self) -> &dyn Controller {
+        &*self.controller
+    }
+
+    /// The round-trip time.
+    pub const fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// The largest number the peer has acknowledged; packet numbers are shortened relative to it.
+    pub const fn largest_acked(&self) -> Option<u64> {
+        self.largest_acked
+    }
+
+    /// The probe timeout without back-off.
+    pub fn pto(&self) -> Duration {
+        self.rtt.pto_base(MAX_ACK_DELAY)
+    }
+
+    /// The counters.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn probe_time(&self) -> Option<Instant> {
+        let armed = self.ledger.is_eliciting() && !self.suspect;
+        armed.then(|| self.probe_from + self.pto() * (1 << self.probe_count.min(MAX_BACKOFF)))
+    }
+
+    /// Takes newly acknowledged packets out of the ledger, oldest first.
+    fn collect_acked(&mut self, ranges: &[RangeInclusive<u64>], out: &mut Outcome<R>) {
+        self.credits.clear();
+        for range in ranges.iter().rev() {
+            for number in self.ledger.clip(range) {
+                let Some(Sent { at, packet }) = self.ledger.take(number) else { continue };
+                let (bytes, ack_eliciting) = (packet.bytes_in_flight(), packet.ack_eliciting);
+                self.credits.push(Credit { number, sent_at: at, bytes, ack_eliciting });
+                out.acked.push((number, packet.records));
+            }
+        }
+        self.stats.acked += self.credits.len() as u64;
+    }
+
+    /// A sample needs the largest number to be news and the peer to have had a reason to answer
+    /// (RFC 9002, 5.1).
+    fn sample_rtt(&mut self, now: Instant, largest: u64, ack_delay: Duration) {
+        let newest = self.credits.iter().find(|credit| credit.number == largest);
+        if let Some(newest) = newest.filter(|_| self.credits.iter().any(|credit| credit.ack_eliciting)) {
+            let sample = now.saturating_since(newest.sent_at);
+            self.rtt.update(sample, ack_delay.min(MAX_ACK_DELAY));
+            self.measured_since.get_or_insert(now);
+        }
+    }
+
+    fn grow_window(&mut self, now: Instant) {
+        for credit in &self.credits {
+            if credit.bytes == 0 || credit.sent_at < self.judged_since {
+                continue;
+            }
+            let app_limited = credit.number >= self.window_tried_below;
+            self.controller.on_ack(now, credit.sent_at, credit.bytes, &self.rtt, app_limited);
+        }
+        self.set_pace();
+    }
+
+    /// RFC 9002, 6.1. Packets are looked at in the order they were sent, so the first that is not
+    /// lost is also the first that will be.
+    fn detect_lost(&mut self, now: Instant, out: &mut Outcome<R>) {
+        self.loss_time = None;
+        let (mut losses, delay) = (Losses::default(), self.rtt.loss_delay());
+        for number in self.ledger.base()..self.largest_acked.unwrap_or(0) {
+            match self.ledger.slot(number) {
+                Some(Slot::Sent(sent)) if !self.is_overtaken(number) && now < sent.at + delay => {
+                    self.loss_time = Some(sent.at + delay);
+                    break;
+                }
+                Some(Slot::Settled) => losses.interrupt(),
+                _ => {}
+            }
+            if let Some(Sent { at, packet }) = self.ledger.lose(number) {
+                if at >= self.judged_since {
+                    losses.add(at, &packet, self.measured_since);
+                }
+                self.stats.lost += 1;
+                out.lost.push((number, packet.records));
+            }
+        }
+        self.shrink_window(now, &losses);
+        self.trim();
+    }
+
+    fn is_overtaken(&self, number: u64) -> bool {
+        self.largest_acked.is_some_and(|largest| number.saturating_add(PACKET_THRESHOLD) <= largest)
+    }
+
+    fn shrink_window(&mut self, now: Instant, losses: &Losses) {
+        let Some((bytes, newest)) = losses.bytes() else { return };
+        let persistent = losses.longest_run() > self.pto() * PERSISTENT_TIMEOUTS;
+        if persistent {
+            self.rtt.restart_min();
+            self.stats.persistent += 1;
+        }
+        self.controller.on_loss(now, newest, bytes, persistent);
+        self.set_pace();
+    }
+
+    fn trim(&mut self) {
+        self.ledger.trim(self.largest_acked.unwrap_or(0));
+    }
+
+    fn set_pace(&mut self) {
+        let slow_start = self.controller.in_slow_start();
+        self.pacer.set_rate(self.controller.window(), self.rtt.smoothed(), slow_start);
+    }
+}
+
+#[cfg(test)]
+mod tests;

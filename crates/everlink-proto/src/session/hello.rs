@@ -1,0 +1,183 @@
+//! Which session it is: what a HELLO means to a side that remembers, or does not (SPEC 8.2, 8.4).
+//!
+//! Each side shows only its own half, so a name cannot be stolen by looking at one. Everything here
+//! is a pure function of what was remembered and what came, without keys or clocks, so that a model
+//! checker can explore all of it.
+
+use super::EndReason;
+use crate::id::{Half, Incarnation};
+use crate::wire::frame::Hello;
+
+/// How many ended halves are remembered (SPEC 8.2).
+const ENDED: usize = 8;
+
+/// The place of a connection among those of a pair (SPEC 2.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Order {
+    /// The settled generation.
+    pub generation: u64,
+    /// Whether the side with the smaller `PeerId` initiated it.
+    pub by_smaller: bool,
+}
+
+/// What a HELLO means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HelloOutcome {
+    /// The session begins.
+    Begin,
+    /// The session goes on.
+    Continue,
+    /// The half belongs to a session that ended: that connection gets CLOSE(SessionGone), and
+    /// nothing else happens.
+    Gone,
+    /// Overtaken by a newer connection: ignored, and the session frames of that connection are not
+    /// kept.
+    Stale,
+    /// The session ends for this reason; the next one begins.
+    EndThenBegin(EndReason),
+    /// Restart or second process? A PING must go out on the connection before, and
+    /// [`Continuity::on_check_result`] be told. Until then no session frame of either is kept.
+    CheckDuplicate,
+    /// The check that runs already will answer this one too.
+    CheckRunning,
+}
+
+/// How a duplicate check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CheckOutcome {
+    /// Two processes run with one key: the connection at this place gets CLOSE(DuplicateIdentity).
+    Duplicate(Order),
+    /// The process before is gone: its session ends for this reason; the next one begins on the
+    /// connection at this place.
+    EndThenBegin(EndReason, Order),
+}
+
+/// What a side remembers of the names of its sessions with one peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Continuity {
+    mine: Option<Half>,
+    theirs: Option<Hello>,
+    /// Halves with which this side ended a session since it drew `mine`, oldest first.
+    ended: [Option<Half>; ENDED],
+    /// The newest connection whose HELLO was believed.
+    newest: Option<Order>,
+    check: Option<Check>,
+}
+
+/// A HELLO that waits for the duplicate check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Check {
+    hello: Hello,
+    order: Order,
+}
+
+impl Continuity {
+    /// Nothing remembered.
+    pub const fn new() -> Self {
+        Self { mine: None, theirs: None, ended: [None; ENDED], newest: None, check: None }
+    }
+
+    /// This side's half towards the peer, drawn on first use.
+    pub fn mine(&mut self, draw: impl FnOnce() -> Half) -> Half {
+        *self.mine.get_or_insert_with(draw)
+    }
+
+    /// This side's half, if one is drawn.
+    pub const fn drawn(&self) -> Option<Half> {
+        self.mine
+    }
+
+    /// The peer's half, if it is known: only then a session exists.
+    pub fn theirs(&self) -> Option<Half> {
+        self.theirs.map(|hello| hello.half)
+    }
+
+    /// The peer's incarnation, if it is known.
+    pub fn their_incarnation(&self) -> Option<Incarnation> {
+        self.theirs.map(|hello| hello.incarnation)
+    }
+
+    /// Whether a duplicate check runs: nothing is newly bound meanwhile (SPEC 7.1).
+    pub const fn is_checking(&self) -> bool {
+        self.check.is_some()
+    }
+
+    /// The table of SPEC 8.2, row by row, for a HELLO under confirmed keys. `order` is the place of
+    /// the connection that brought it; `old_is_alive` says that the connection before is neither
+    /// closed nor suspect.
+    pub fn on_hello(&mut self, hello: Hello, order: Order, old_is_alive: bool) -> HelloOutcome {
+        let Some(theirs) = self.theirs else {
+            self.adopt(hello, order);
+            return HelloOutcome::Begin;
+        };
+        if theirs.half == hello.half {
+            self.newest = self.newest.max(Some(order));
+            return HelloOutcome::Continue;
+        }
+        if self.ended.contains(&Some(hello.half)) {
+            return HelloOutcome::Gone;
+        }
+        if self.check.is_some_and(|check| check.hello.half == hello.half) {
+            return self.repeat_check(order);
+        }
+        if Some(order) < self.newest.max(self.check.map(|check| check.order)) {
+            return HelloOutcome::Stale;
+        }
+        if old_is_alive && is_doubtful(&theirs, &hello) {
+            self.check = Some(Check { hello, order });
+            return HelloOutcome::CheckDuplicate;
+        }
+        HelloOutcome::EndThenBegin(self.replace(theirs, hello, order))
+    }
+
+    /// The PING of the duplicate check was acknowledged in time, or it was not: UNKNOWN for the
+    /// connection before, its end, or silence. `None` if no check runs.
+    pub fn on_check_result(&mut self, answered: bool) -> Option<CheckOutcome> {
+        let Check { hello, order } = self.check.take()?;
+        if answered {
+            return Some(CheckOutcome::Duplicate(order));
+        }
+        let theirs = self.theirs?;
+        Some(CheckOutcome::EndThenBegin(self.replace(theirs, hello, order), order))
+    }
+
+    /// Forgets the session: after this side's close or eviction, a peer's CLOSE of the session, or
+    /// SessionGone. The next use draws a new half.
+    pub fn forget(&mut self) {
+        *self = Self { newest: self.newest, ..Self::new() };
+    }
+
+    /// The session ends because the peer shows a new half. `mine` is kept: if both sides redrew on
+    /// news of the other's, they would never agree.
+    fn replace(&mut self, theirs: Hello, hello: Hello, order: Order) -> EndReason {
+        self.ended.rotate_left(1);
+        if let Some(newest) = self.ended.last_mut() {
+            *newest = Some(theirs.half);
+        }
+        self.adopt(hello, order);
+        if theirs.incarnation == hello.incarnation { EndReason::PeerForgot } else { EndReason::PeerRestarted }
+    }
+
+    fn adopt(&mut self, hello: Hello, order: Order) {
+        self.theirs = Some(hello);
+        self.newest = self.newest.max(Some(order));
+        self.check = None;
+    }
+
+    fn repeat_check(&mut self, order: Order) -> HelloOutcome {
+        if let Some(check) = &mut self.check {
+            check.order = check.order.max(order);
+        }
+        HelloOutcome::CheckRunning
+    }
+}
+
+/// Whether two lives of the peer may be running at once (SPEC 8.4). A higher counter proves that
+/// the later one began after the other had ended.
+fn is_doubtful(theirs: &Hello, hello: &Hello) -> bool {
+    let restarted = theirs.counter != 0 && hello.counter > theirs.counter;
+    theirs.incarnation != hello.incarnation && !restarted
+}
+
+#[cfg(test)]
+mod tests;

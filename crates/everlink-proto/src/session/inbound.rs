@@ -1,0 +1,318 @@
+//! Everything that comes in: the receiving channels, the credit of the link, the inbox.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::channel::recv::{Gate, RecvChannel};
+use super::channel::{CHANNELS_MAX, MESSAGE_MAX};
+use super::credit::{Grant, LINK_START, MESSAGE_OVERHEAD, bytes};
+use super::inbox::{DoneToken, Inbox, InboxItem, Taken};
+use super::{Kept, NotKept, ProtocolError, Record};
+use crate::wire::codec::Writer;
+use crate::wire::frame::{CreditScope, Frag, Frame, Msgs, Received};
+
+/// A message that is larger than the window, and for which room is made in its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Opening {
+    channel: u64,
+    number: u64,
+    cost: u64,
+}
+
+/// Everything that comes in.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    pub(crate) inbox: Inbox,
+    pub(crate) link: Grant,
+    channel_window: u64,
+    link_window: u64,
+    epoch: u64,
+    /// What the unread messages of earlier sessions cost.
+    backlog: u64,
+    /// Nothing enters the inbox any more.
+    frozen: bool,
+    channels: BTreeMap<u64, RecvChannel>,
+    /// What opened messages will cost beyond what came of them.
+    coming: u64,
+    /// Messages larger than the window, in order of opening.
+    openings: VecDeque<Opening>,
+    /// The one that room was made for.
+    reserved: Option<Opening>,
+    link_due: bool,
+    credit_due: BTreeSet<u64>,
+    done_due: BTreeSet<u64>,
+    received_due: BTreeSet<u64>,
+}
+
+impl Inbound {
+    pub(crate) fn new(channel_window: u64, link_window: u64) -> Self {
+        Self {
+            inbox: Inbox::default(),
+            link: Grant::new(LINK_START, link_window),
+            channel_window: channel_window.min(link_window),
+            link_window,
+            epoch: 0,
+            backlog: 0,
+            frozen: false,
+            channels: BTreeMap::new(),
+            coming: 0,
+            openings: VecDeque::new(),
+            reserved: None,
+            link_due: false,
+            credit_due: BTreeSet::new(),
+            done_due: BTreeSet::new(),
+            received_due: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn on_messages(&mut self, msgs: &Msgs<'_>) -> Result<Kept, ProtocolError> {
+        if self.frozen {
+            let numbers = msgs.first..msgs.first.saturating_add(bytes(msgs.messages.len()));
+            return Ok(self.kept_before(msgs.channel, numbers));
+        }
+        let channel = channel(&mut self.channels, msgs.channel, self.channel_window)?;
+        let mut gate = Gate { epoch: self.epoch, link: &mut self.link, inbox: &mut self.inbox };
+        let coming = channel.coming;
+        let mut kept = Kept::Yes;
+        for (number, (flags, body)) in (msgs.first..).zip(&msgs.messages) {
+            kept = kept.and(channel.on_whole(number, *flags, body, &mut gate)?);
+        }
+        self.coming = self.coming + channel.coming - coming;
+        self.look_at_credit(msgs.channel);
+        Ok(kept)
+    }
+
+    pub(crate) fn on_part(&mut self, frag: &Frag<'_>) -> Result<Kept, ProtocolError> {
+        if frag.total > bytes(MESSAGE_MAX) {
+            return Err(ProtocolError::TooLarge);
+        }
+        if self.frozen {
+            return Ok(self.kept_before(frag.channel, frag.number..frag.number.saturating_add(1)));
+        }
+        let channel = channel(&mut self.channels, frag.channel, self.channel_window)?;
+        let mut gate = Gate { epoch: self.epoch, link: &mut self.link, inbox: &mut self.inbox };
+        let coming = channel.coming;
+        let (kept, opens) = channel.on_part(frag, &mut gate)?;
+        self.coming = self.coming + channel.coming - coming;
+        let cost = frag.total + MESSAGE_OVERHEAD;
+        if opens && cost > channel.grant.window() {
+            self.openings.push_back(Opening { channel: frag.channel, number: frag.number, cost });
+            self.reserve();
+        }
+        self.look_at_credit(frag.channel);
+        Ok(kept)
+    }
+
+    /// Takes the next item out of the inbox, and frees its credit.
+    pub(crate) fn take(&mut self) -> Option<InboxItem> {
+        let (item, taken) = self.inbox.pop()?;
+        match taken {
+            Some(taken) if taken.epoch == self.epoch => self.release(taken),
+            Some(taken) => self.set_backlog(self.backlog - taken.cost),
+            None => {}
+        }
+        Some(item)
+    }
+
+    pub(crate) fn done(&mut self, token: &DoneToken) {
+        if !token.wanted || token.epoch != self.epoch {
+            return;
+        }
+        if let Some(channel) = self.channels.get_mut(&token.channel) {
+            channel.done(token.number);
+            self.done_due.insert(token.channel);
+        }
+    }
+
+    /// From now on nothing enters the inbox, and what it holds is reported to the peer.
+    pub(crate) fn freeze(&mut self) {
+        self.frozen = true;
+        self.received_due = self.positions().map(|received| received.channel).collect();
+    }
+
+    /// What the inbox got of each channel. Messages that wait for others never enter it.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Received> {
+        self.channels.iter().filter(|(_, channel)| channel.next() > 0).map(|(id, channel)| Received {
+            channel: *id,
+            floor: channel.next(),
+            ranges: Vec::new(),
+        })
+    }
+
+    /// Whether the peer still waits for some DONE that may come.
+    pub(crate) fn owes_done(&self) -> bool {
+        self.channels.values().any(RecvChannel::owes_done)
+    }
+
+    /// The session ended: what is unread stays, and everything else begins anew.
+    pub(crate) fn end(&mut self) {
+        let next = Self::new(self.channel_window, self.link_window);
+        let inbox = core::mem::take(&mut self.inbox);
+        *self = Self { inbox, epoch: self.epoch + 1, ..next };
+        self.set_backlog(self.inbox.cost());
+    }
+
+    /// The channels in use: number, next message, messages that wait for others.
+    pub(crate) fn channels(&self) -> impl Iterator<Item = (u64, &RecvChannel)> {
+        self.channels.iter().map(|(id, channel)| (*id, channel))
+    }
+
+    fn release(&mut self, taken: Taken) {
+        self.link.consume(taken.cost);
+        if let Some(channel) = self.channels.get_mut(&taken.channel) {
+            channel.grant.consume(taken.cost);
+        }
+        let reserved = self.reserved.take_if(|it| it.channel == taken.channel && it.number == taken.number);
+        if reserved.is_some() {
+            self.set_reservation(taken.channel, 0);
+            self.reserve();
+        }
+        self.look_at_credit(taken.channel);
+    }
+
+    /// Makes room for the next message that is larger than the window. One at a time: so two of them
+    /// never wait for each other, and memory is bounded by the window and one message.
+    fn reserve(&mut self) {
+        if self.reserved.is_none()
+            && let Some(next) = self.openings.pop_front()
+        {
+            self.reserved = Some(next);
+            self.set_reservation(next.channel, next.cost);
+            self.look_at_credit(next.channel);
+        }
+    }
+
+    fn set_reservation(&mut self, channel: u64, amount: u64) {
+        self.link.reserve(amount);
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.grant.reserve(amount);
+        }
+    }
+
+    /// What earlier sessions left unread takes room from this one.
+    fn set_backlog(&mut self, backlog: u64) {
+        self.backlog = backlog;
+        self.link.set_backlog(backlog);
+        self.look_at_link();
+    }
+
+    fn look_at_credit(&mut self, id: u64) {
+        if self.channels.get(&id).is_some_and(|channel| channel.grant.is_due(channel.coming)) {
+            self.credit_due.insert(id);
+        }
+        self.look_at_link();
+    }
+
+    /// To be called after anything used credit of the link.
+    pub(crate) fn look_at_link(&mut self) {
+        self.link_due |= self.link.is_due(self.coming);
+    }
+
+    fn kept_before(&self, channel: u64, mut numbers: core::ops::Range<u64>) -> Kept {
+        let known =
+            self.channels.get(&channel).is_some_and(|channel| numbers.all(|number| channel.knows(number)));
+        if known { Kept::Yes } else { Kept::No(NotKept::Closing) }
+    }
+}
+
+/// What goes out about what came in.
+impl Inbound {
+    pub(crate) fn has_control(&self) -> bool {
+        let credit = !self.frozen && (self.link_due || !self.credit_due.is_empty());
+        credit || !self.done_due.is_empty() || !self.received_due.is_empty()
+    }
+
+    /// Writes CREDIT, DONE and RECEIVED; false if something found no room.
+    pub(crate) fn write_control(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+        (self.frozen || self.write_credit(w, records))
+            && self.write_done(w, records)
+            && self.write_received(w, records)
+    }
+
+    pub(crate) fn on_acked_done(&mut self, channel: u64, first: u64, end: u64) {
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.on_done_acked(first, end);
+        }
+    }
+
+    pub(crate) fn on_lost_done(&mut self, id: u64, first: u64, end: u64) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.on_done_lost(first, end);
+            self.done_due.insert(id);
+        }
+    }
+
+    pub(crate) fn on_lost_received(&mut self, channel: u64) {
+        self.received_due.insert(channel);
+    }
+
+    pub(crate) fn on_lost_credit(&mut self, channel: Option<u64>) {
+        match channel {
+            Some(channel) => drop(self.credit_due.insert(channel)),
+            None => self.link_due = true,
+        }
+    }
+
+    fn write_credit(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+        if self.link_due {
+            if !write_grant(CreditScope::Link, &mut self.link, w, records) {
+                return false;
+            }
+            self.link_due = false;
+        }
+        while let Some(id) = self.credit_due.first().copied() {
+            if let Some(channel) = self.channels.get_mut(&id)
+                && !write_grant(CreditScope::Channel(id), &mut channel.grant, w, records)
+            {
+                return false;
+            }
+            self.credit_due.remove(&id);
+        }
+        true
+    }
+
+    fn write_done(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+        while let Some(id) = self.done_due.first().copied() {
+            if let Some(channel) = self.channels.get_mut(&id)
+                && !channel.write_done(w, records)
+            {
+                return false;
+            }
+            self.done_due.remove(&id);
+        }
+        true
+    }
+
+    fn write_received(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+        while let Some(id) = self.received_due.first().copied() {
+            if let Some(channel) = self.channels.get(&id) {
+                let received = Received { channel: id, floor: channel.next(), ranges: Vec::new() };
+                if Frame::Received(received).encode(w).is_err() {
+                    return false;
+                }
+                records.push(Record::Received(id));
+            }
+            self.received_due.remove(&id);
+        }
+        true
+    }
+}
+
+fn channel(
+    channels: &mut BTreeMap<u64, RecvChannel>,
+    id: u64,
+    window: u64,
+) -> Result<&mut RecvChannel, ProtocolError> {
+    if channels.len() >= CHANNELS_MAX && !channels.contains_key(&id) {
+        return Err(ProtocolError::TooManyChannels);
+    }
+    Ok(channels.entry(id).or_insert_with(|| RecvChannel::new(id, window)))
+}
+
+fn write_grant(scope: CreditScope, grant: &mut Grant, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+    let written = Frame::Credit { scope, maximum: grant.wanted() }.encode(w).is_ok();
+    if written {
+        grant.announce();
+        records.push(Record::Credit(scope));
+    }
+    written
+}

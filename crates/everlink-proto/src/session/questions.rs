@@ -1,0 +1,30 @@
+//! What the link asks of its session before it closes, forgets or waits.
+
+use super::Session;
+
+impl Session {
+    /// Whether everything that this side accepted has arrived, and is processed where that was asked for.
+    pub(crate) fn is_flushed(&self) -> bool {
+        !self.outbound.owes() && !self.outbound.awaits_done() && !self.streams.owes()
+    }
+
+    /// Whether the application is done with everything that it was given and asked to be done with, and the peer
+    /// knows.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.inbound.owes_done() && !self.inbound.has_control()
+    }
+
+    /// Whether the inbox holds anything.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.inbound.inbox.len() > 0
+    }
+
+    /// Whether nothing would be lost if the session were forgotten: no unread item, no open stream, no message
+    /// half arrived.
+    pub(crate) fn is_free_of_debt(&self) -> bool {
+        !self.has_unread()
+            && self.streams.len() == 0
+            && !self.awaits_done()
+            && self.inbound.channels().all(|(_, channel)| channel.early() == 0)
+    }
+}

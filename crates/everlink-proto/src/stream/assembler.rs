@@ -1,0 +1,136 @@
+//! Puts bytes that arrive in any order, more than once and in overlapping pieces, back in order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// The most pieces held beyond a gap. A peer could otherwise make every second byte a piece of its
+/// own, and a piece costs far more to hold than a byte. Loss makes one gap a lost packet, so this is
+/// a window of a thousand losses.
+const PIECES_MAX: usize = 1024;
+
+/// There are too many gaps to hold another piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManyGaps;
+
+/// The bytes of one stream or message, from the first that was not read on.
+#[derive(Debug, Default)]
+pub(crate) struct Assembler {
+    /// The offset of the first byte of `ready`.
+    start: u64,
+    /// What can be read.
+    ready: VecDeque<u8>,
+    /// Pieces beyond the first gap, by offset; they neither overlap nor are empty.
+    early: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Assembler {
+    /// The offset up to which there is no gap.
+    pub(crate) fn contiguous(&self) -> u64 {
+        self.start + to_u64(self.ready.len())
+    }
+
+    /// How many bytes can be read.
+    pub(crate) fn readable(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The offset up to which everything was read.
+    pub(crate) const fn taken(&self) -> u64 {
+        self.start
+    }
+
+    /// Adds bytes and says how many of them are new. On an error nothing was added.
+    pub(crate) fn insert(&mut self, offset: u64, bytes: &[u8]) -> Result<u64, TooManyGaps> {
+        let contiguous = self.contiguous();
+        let (offset, bytes) = skip_to(contiguous, offset, bytes);
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        if offset > contiguous {
+            return self.insert_early(offset, bytes);
+        }
+        let before = self.early_bytes_below(offset.saturating_add(to_u64(bytes.len())));
+        self.ready.extend(bytes);
+        self.join();
+        Ok(to_u64(bytes.len()).saturating_sub(before))
+    }
+
+    /// Reads what is there into `out`, and says how much that was.
+    pub(crate) fn read(&mut self, out: &mut [u8]) -> usize {
+        let len = out.len().min(self.ready.len());
+        for (to, from) in out.iter_mut().zip(self.ready.drain(..len)) {
+            *to = from;
+        }
+        self.start += to_u64(len);
+        len
+    }
+
+    /// Everything that can be read, without a copy if nothing was read before.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.ready.into()
+    }
+
+    fn insert_early(&mut self, offset: u64, bytes: &[u8]) -> Result<u64, TooManyGaps> {
+        let end = offset.saturating_add(to_u64(bytes.len()));
+        let gaps = self.gaps(offset, end);
+        if self.early.len() + gaps.len() > PIECES_MAX {
+            return Err(TooManyGaps);
+        }
+        let mut new = 0;
+        for (from, to) in gaps {
+            let piece = bytes.get(to_len(from - offset)..to_len(to - offset)).unwrap_or_default();
+            self.early.insert(from, piece.to_vec());
+            new += to - from;
+        }
+        Ok(new)
+    }
+
+    /// The stretches of `offset..end` that no piece covers.
+    fn gaps(&self, offset: u64, end: u64) -> Vec<(u64, u64)> {
+        let before = self.early.range(..=offset).next_back();
+        let mut from = before.map_or(offset, |(at, piece)| offset.max(at + to_u64(piece.len())));
+        let mut gaps = Vec::new();
+        for (at, piece) in self.early.range(offset..end) {
+            if from < *at {
+                gaps.push((from, *at));
+            }
+            from = from.max(at + to_u64(piece.len()));
+        }
+        if from < end {
+            gaps.push((from, end));
+        }
+        gaps
+    }
+
+    fn early_bytes_below(&self, end: u64) -> u64 {
+        self.early.range(..end).map(|(at, piece)| (at + to_u64(piece.len())).min(end) - at).sum()
+    }
+
+    /// Moves the pieces that no gap separates any more.
+    fn join(&mut self) {
+        while let Some(piece) = self.early.first_entry() {
+            let contiguous = self.start + to_u64(self.ready.len());
+            if *piece.key() > contiguous {
+                return;
+            }
+            let (offset, bytes) = piece.remove_entry();
+            self.ready.extend(skip_to(contiguous, offset, &bytes).1);
+        }
+    }
+}
+
+/// Cuts off what lies before `start`.
+fn skip_to(start: u64, offset: u64, bytes: &[u8]) -> (u64, &[u8]) {
+    let known = start.saturating_sub(offset);
+    (offset.saturating_add(known), bytes.get(to_len(known)..).unwrap_or_default())
+}
+
+fn to_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+fn to_len(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,512 @@
+//! All streams of a link: which exist, whose turn it is, what is due to be said about them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::recv::{RecvHalf, Taken};
+use super::send::SendHalf;
+use super::{Read, StreamError, StreamEvent, StreamId};
+use crate::session::credit::{Allowance, Grant, bytes};
+use crate::session::{EndReason, Kept, NotKept, ProtocolError, Record, Side};
+use crate::wire::codec::{MAX_VARINT, Writer};
+use crate::wire::frame::{CreditScope, Frame, Stream as StreamFrame};
+
+/// How many streams each side may have open at the start of a session (SPEC 7.4).
+const STREAMS_START: u64 = 64;
+
+/// Less space than this is not worth asking a stream for bytes: the longest frame header, and a
+/// piece that is worth it.
+const ROOM_MIN: usize = 64;
+
+#[derive(Debug)]
+struct Stream {
+    send: SendHalf,
+    recv: RecvHalf,
+    /// Whether it stands in `turn`.
+    in_turn: bool,
+    /// The application dropped it.
+    released: bool,
+    ended: Option<EndReason>,
+}
+
+/// All streams of a link.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    side: Side,
+    window: u64,
+    buffer: usize,
+    epoch: u64,
+    table: BTreeMap<StreamId, Stream>,
+    /// How many this side opened, and may open.
+    opened: u64,
+    permitted: u64,
+    /// How many the peer opened, may open, and how many of them are over.
+    peer_opened: u64,
+    peer_permitted: u64,
+    peer_over: u64,
+    count_due: bool,
+    /// Opened by the peer and not accepted yet.
+    incoming: VecDeque<StreamId>,
+    /// Streams with something new to send, in turn.
+    turn: VecDeque<u64>,
+    resend: BTreeSet<u64>,
+    resets: BTreeSet<u64>,
+    stops: BTreeSet<u64>,
+    credits: BTreeSet<u64>,
+    events: VecDeque<StreamEvent>,
+}
+
+/// What the application does.
+impl Streams {
+    pub(crate) fn new(side: Side, window: u64, buffer: usize) -> Self {
+        Self {
+            side,
+            window,
+            buffer,
+            epoch: 0,
+            table: BTreeMap::new(),
+            opened: 0,
+            permitted: STREAMS_START,
+            peer_opened: 0,
+            peer_permitted: STREAMS_START,
+            peer_over: 0,
+            count_due: false,
+            incoming: VecDeque::new(),
+            turn: VecDeque::new(),
+            resend: BTreeSet::new(),
+            resets: BTreeSet::new(),
+            stops: BTreeSet::new(),
+            credits: BTreeSet::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn open(&mut self) -> Result<StreamId, StreamError> {
+        if self.opened >= self.permitted {
+            return Err(StreamError::TooMany);
+        }
+        let id = self.id(self.opened * 2 + self.side.parity());
+        self.opened += 1;
+        self.insert(id);
+        Ok(id)
+    }
+
+    pub(crate) fn accept(&mut self) -> Option<StreamId> {
+        self.incoming.pop_front()
+    }
+
+    pub(crate) fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, StreamError> {
+        let buffer = self.buffer;
+        let written = self.writable(id)?.send.write(data, buffer)?;
+        self.put_in_turn(id);
+        Ok(written)
+    }
+
+    pub(crate) fn finish(&mut self, id: StreamId) -> Result<(), StreamError> {
+        self.writable(id)?.send.finish()?;
+        self.put_in_turn(id);
+        Ok(())
+    }
+
+    pub(crate) fn reset(&mut self, id: StreamId, code: u64) -> Result<(), StreamError> {
+        if self.writable(id)?.send.reset(code.min(MAX_VARINT)) {
+            self.resets.insert(id.number);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        id: StreamId,
+        out: &mut [u8],
+        link: &mut Grant,
+    ) -> Result<Read, StreamError> {
+        let stream = self.table.get_mut(&id).ok_or(StreamError::NoSuchStream)?;
+        match (stream.recv.read(out)?, stream.ended) {
+            (Some(read), None) => {
+                if let Read::Bytes(len) = read {
+                    link.consume(bytes(len));
+                    self.look_at_credit(id);
+                }
+                Ok(read)
+            }
+            (Some(read), Some(_)) => Ok(read),
+            (None, None) => Ok(Read::Blocked),
+            (None, Some(reason)) => Err(StreamError::SessionEnded { reason, acked: stream.send.acked() }),
+        }
+    }
+
+    pub(crate) fn stop(&mut self, id: StreamId, code: u64, link: &mut Grant) -> Result<(), StreamError> {
+        let stream = self.table.get_mut(&id).ok_or(StreamError::NoSuchStream)?;
+        let Some(freed) = stream.recv.stop(code.min(MAX_VARINT)) else { return Ok(()) };
+        if stream.ended.is_none() {
+            link.consume(freed);
+            if stream.recv.stop_due {
+                self.stops.insert(id.number);
+            }
+        }
+        Ok(())
+    }
+
+    /// The application has no use for the stream any more. What it did not finish is given up.
+    pub(crate) fn release(&mut self, id: StreamId, link: &mut Grant) {
+        let Some(stream) = self.table.get(&id) else { return };
+        if stream.ended.is_some() {
+            self.table.remove(&id);
+            return;
+        }
+        let open = stream.send.is_open();
+        // Neither can fail: the stream exists, and its session goes on.
+        let _ = self.stop(id, 0, link);
+        if open {
+            let _ = self.reset(id, 0);
+        }
+        if let Some(stream) = self.table.get_mut(&id) {
+            stream.released = true;
+        }
+        self.remove_if_over(id);
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<StreamEvent> {
+        self.events.pop_front()
+    }
+
+    /// How many streams the application or the peer still uses.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether something is not acknowledged, or not sent.
+    pub(crate) fn owes(&self) -> bool {
+        self.current().any(|(_, stream)| stream.send.owes()) || self.has_control()
+    }
+
+    /// Whether some stream waits for its own credit.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.current().any(|(_, stream)| stream.send.is_blocked())
+    }
+
+    /// The session ended. Unclaimed streams vanish; the others keep what can still be read.
+    pub(crate) fn end(&mut self, reason: EndReason) {
+        for id in core::mem::take(&mut self.incoming) {
+            self.table.remove(&id);
+        }
+        let epoch = self.epoch;
+        self.table.retain(|id, stream| id.epoch < epoch || !stream.released);
+        for (id, stream) in self.table.range_mut(StreamId { epoch, number: 0 }..) {
+            stream.ended = Some(reason);
+            stream.send.end();
+            self.events.extend([StreamEvent::Readable(*id), StreamEvent::Writable(*id)]);
+        }
+        let next = Self::new(self.side, self.window, self.buffer);
+        let (table, events) = (core::mem::take(&mut self.table), core::mem::take(&mut self.events));
+        *self = Self { epoch: epoch + 1, table, events, ..next };
+    }
+
+    fn writable(&mut self, id: StreamId) -> Result<&mut Stream, StreamError> {
+        let stream = self.table.get_mut(&id).ok_or(StreamError::NoSuchStream)?;
+        match stream.ended {
+            Some(reason) => Err(StreamError::SessionEnded { reason, acked: stream.send.acked() }),
+            None => Ok(stream),
+        }
+    }
+}
+
+/// What the peer says.
+impl Streams {
+    pub(crate) fn on_stream(
+        &mut self,
+        frame: &StreamFrame<'_>,
+        link: &mut Grant,
+    ) -> Result<Kept, ProtocolError> {
+        let end = frame.offset.saturating_add(bytes(frame.bytes.len()));
+        let Some((id, stream)) = self.named(frame.id)? else { return Ok(Kept::Yes) };
+        if !link.has_room(end.saturating_sub(stream.recv.grant.seen())) {
+            return Ok(Kept::No(NotKept::NoRoom));
+        }
+        let taken = stream.recv.on_bytes(frame.offset, frame.bytes, frame.fin)?;
+        self.account(id, taken, link)
+    }
+
+    pub(crate) fn on_reset(
+        &mut self,
+        number: u64,
+        code: u64,
+        final_size: u64,
+        link: &mut Grant,
+    ) -> Result<Kept, ProtocolError> {
+        let Some((id, stream)) = self.named(number)? else { return Ok(Kept::Yes) };
+        let taken = stream.recv.on_reset(code, final_size)?;
+        self.account(id, taken, link)
+    }
+
+    pub(crate) fn on_stop(&mut self, number: u64, code: u64) -> Result<Kept, ProtocolError> {
+        let Some((id, stream)) = self.named(number)? else { return Ok(Kept::Yes) };
+        if stream.send.on_stop(code) {
+            self.resets.insert(number);
+            self.events.push_back(StreamEvent::Writable(id));
+        }
+        Ok(Kept::Yes)
+    }
+
+    pub(crate) fn on_credit(&mut self, number: u64, maximum: u64) -> Result<(), ProtocolError> {
+        let Some((id, stream)) = self.named(number)? else { return Ok(()) };
+        if stream.send.allowance.raise(maximum) {
+            self.put_in_turn(id);
+        }
+        Ok(())
+    }
+
+    /// The peer permits more streams.
+    pub(crate) fn on_count(&mut self, maximum: u64) {
+        self.permitted = self.permitted.max(maximum);
+    }
+
+    /// Whether a frame of a stream tells nothing new.
+    pub(crate) fn knows(&self, frame: &StreamFrame<'_>) -> bool {
+        let end = frame.offset.saturating_add(bytes(frame.bytes.len()));
+        match self.table.get(&self.id(frame.id)) {
+            Some(stream) => stream.recv.knows(end, frame.fin),
+            None => self.was_opened(frame.id),
+        }
+    }
+
+    /// The stream that the peer means; `None` if it is over. The peer opens one by using it, and all
+    /// before it: frames of those may still be on their way.
+    fn named(&mut self, number: u64) -> Result<Option<(StreamId, &mut Stream)>, ProtocolError> {
+        let index = number / 2;
+        if number % 2 == self.side.parity() {
+            if index >= self.opened {
+                return Err(ProtocolError::NoSuchStream);
+            }
+        } else if index >= self.peer_permitted {
+            return Err(ProtocolError::TooManyStreams);
+        }
+        while !self.was_opened(number) {
+            let id = self.id(self.peer_opened * 2 + self.side.other().parity());
+            self.peer_opened += 1;
+            self.insert(id);
+            self.incoming.push_back(id);
+            self.events.push_back(StreamEvent::Opened);
+        }
+        let id = self.id(number);
+        Ok(self.table.get_mut(&id).map(|stream| (id, stream)))
+    }
+
+    fn was_opened(&self, number: u64) -> bool {
+        let opened = if number % 2 == self.side.parity() { self.opened } else { self.peer_opened };
+        number / 2 < opened
+    }
+
+    fn account(&mut self, id: StreamId, taken: Taken, link: &mut Grant) -> Result<Kept, ProtocolError> {
+        link.see(taken.seen).map_err(|_| ProtocolError::CreditExceeded)?;
+        link.consume(taken.discarded);
+        self.look_at_credit(id);
+        if let Some(stream) = self.table.get_mut(&id)
+            && stream.recv.is_readable()
+            && core::mem::take(&mut stream.recv.blocked)
+        {
+            self.events.push_back(StreamEvent::Readable(id));
+        }
+        self.remove_if_over(id);
+        Ok(taken.kept)
+    }
+}
+
+/// What goes out, and what became of it.
+impl Streams {
+    /// Whether RESET, STOP or CREDIT is due.
+    pub(crate) fn has_control(&self) -> bool {
+        self.count_due || !(self.resets.is_empty() && self.stops.is_empty() && self.credits.is_empty())
+    }
+
+    pub(crate) fn has_lost(&self) -> bool {
+        !self.resend.is_empty()
+    }
+
+    /// Whether new bytes could go out now.
+    pub(crate) fn has_new(&self, link: &Allowance) -> bool {
+        self.turn.iter().any(|number| {
+            self.table.get(&self.id(*number)).is_some_and(|stream| stream.send.can_send_new(link.available()))
+        })
+    }
+
+    /// Writes CREDIT, RESET and STOP. False if something found no room.
+    pub(crate) fn write_control(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+        self.write_credit(w, records) && self.write_resets(w, records) && self.write_stops(w, records)
+    }
+
+    pub(crate) fn write_lost(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) {
+        while let Some(number) = self.resend.first().copied() {
+            let id = self.id(number);
+            if let Some(stream) = self.table.get_mut(&id) {
+                stream.send.write_lost(number, w, records);
+                if stream.send.has_lost() {
+                    return;
+                }
+            }
+            self.resend.remove(&number);
+        }
+    }
+
+    /// Writes new bytes, each packet beginning with another stream.
+    pub(crate) fn write_new(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>, link: &mut Allowance) {
+        for _ in 0..self.turn.len() {
+            if w.remaining() < ROOM_MIN {
+                return;
+            }
+            let Some(number) = self.turn.pop_front() else { return };
+            let id = self.id(number);
+            let Some(stream) = self.table.get_mut(&id) else { continue };
+            stream.send.write_new(number, link, w, records);
+            stream.in_turn = stream.send.has_new() && !stream.send.is_blocked();
+            if stream.in_turn {
+                self.turn.push_back(number);
+            }
+        }
+    }
+
+    pub(crate) fn on_acked(&mut self, number: u64, offset: u64, len: u64, fin: bool) {
+        let id = self.id(number);
+        let Some(stream) = self.table.get_mut(&id) else { return };
+        if stream.send.on_acked(offset, len, fin) {
+            self.events.push_back(StreamEvent::Writable(id));
+        }
+        self.remove_if_over(id);
+    }
+
+    pub(crate) fn on_lost(&mut self, number: u64, offset: u64, len: u64, fin: bool) {
+        let id = self.id(number);
+        let Some(stream) = self.table.get_mut(&id) else { return };
+        stream.send.on_lost(offset, len, fin);
+        if stream.send.has_lost() {
+            self.resend.insert(number);
+        }
+    }
+
+    pub(crate) fn on_reset_acked(&mut self, number: u64) {
+        let id = self.id(number);
+        let Some(stream) = self.table.get_mut(&id) else { return };
+        stream.send.on_reset_acked();
+        self.resets.remove(&number);
+        self.remove_if_over(id);
+    }
+
+    pub(crate) fn on_reset_lost(&mut self, number: u64) {
+        let id = self.id(number);
+        if self.table.get_mut(&id).is_some_and(|stream| stream.send.on_reset_lost()) {
+            self.resets.insert(number);
+        }
+    }
+
+    pub(crate) fn on_stop_lost(&mut self, number: u64) {
+        self.stops.insert(number);
+    }
+
+    pub(crate) fn on_credit_lost(&mut self, number: u64) {
+        self.credits.insert(number);
+    }
+
+    pub(crate) fn on_count_lost(&mut self) {
+        self.count_due = true;
+    }
+
+    fn write_credit(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+        if self.count_due {
+            let maximum = self.peer_over + STREAMS_START;
+            if (Frame::Credit { scope: CreditScope::Streams, maximum }).encode(w).is_err() {
+                return false;
+            }
+            self.peer_permitted = maximum;
+            self.count_due = false;
+            records.push(Record::Credit(CreditScope::Streams));
+        }
+        while let Some(number) = self.credits.first().copied() {
+            let id = self.id(number);
+            let stream = self.table.get_mut(&id).filter(|stream| stream.recv.wants_credit());
+            if let Some(stream) = stream {
+                let scope = CreditScope::Stream(number);
+                let maximum = stream.recv.grant.wanted();
+                if (Frame::Credit { scope, maximum }).encode(w).is_err() {
+                    return false;
+                }
+                stream.recv.grant.announce();
+                records.push(Record::Credit(scope));
+            }
+            self.credits.remove(&number);
+        }
+        true
+    }
+
+    fn write_resets(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+        while let Some(number) = self.resets.first().copied() {
+            let id = self.id(number);
+            let stream = self.table.get_mut(&id).filter(|stream| stream.send.reset_is_due());
+            if stream.is_some_and(|stream| !stream.send.write_reset(number, w, records)) {
+                return false;
+            }
+            self.resets.remove(&number);
+        }
+        true
+    }
+
+    fn write_stops(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
+        while let Some(number) = self.stops.first().copied() {
+            let code = self.table.get(&self.id(number)).and_then(|stream| stream.recv.stop_code());
+            if let Some(code) = code {
+                if (Frame::StreamStop { id: number, code }).encode(w).is_err() {
+                    return false;
+                }
+                records.push(Record::Stop(number));
+            }
+            self.stops.remove(&number);
+        }
+        true
+    }
+
+    fn insert(&mut self, id: StreamId) {
+        let (send, recv) = (SendHalf::new(), RecvHalf::new(self.window));
+        self.table.insert(id, Stream { send, recv, in_turn: false, released: false, ended: None });
+    }
+
+    fn put_in_turn(&mut self, id: StreamId) {
+        let Some(stream) = self.table.get_mut(&id) else { return };
+        if !stream.in_turn && stream.send.has_new() && !stream.send.is_blocked() {
+            stream.in_turn = true;
+            self.turn.push_back(id.number);
+        }
+    }
+
+    fn look_at_credit(&mut self, id: StreamId) {
+        let due = self
+            .table
+            .get(&id)
+            .is_some_and(|stream| stream.recv.wants_credit() && stream.recv.grant.is_due(0));
+        if due {
+            self.credits.insert(id.number);
+        }
+    }
+
+    /// Forgets a stream that both sides and the application are through with.
+    fn remove_if_over(&mut self, id: StreamId) {
+        let over = self
+            .table
+            .get(&id)
+            .is_some_and(|stream| stream.released && stream.send.is_settled() && stream.recv.is_settled());
+        if !over {
+            return;
+        }
+        self.table.remove(&id);
+        if id.number % 2 != self.side.parity() {
+            self.peer_over += 1;
+            self.count_due |= self.peer_over + STREAMS_START >= self.peer_permitted + STREAMS_START / 4;
+        }
+    }
+
+    fn current(&self) -> impl Iterator<Item = (&StreamId, &Stream)> {
+        self.table.range(StreamId { epoch: self.epoch, number: 0 }..)
+    }
+
+    const fn id(&self, number: u64) -> StreamId {
+        StreamId { epoch: self.epoch, number }
+    }
+}

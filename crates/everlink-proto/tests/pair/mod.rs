@@ -1,0 +1,181 @@
+//! Two endpoints and a wire between them, on virtual time.
+#![allow(dead_code, reason = "each test file uses a part of the harness")]
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use everlink_proto::{
+    Config, Endpoint, Event,
+    crypto::{identity::Identity, rustcrypto::RustCrypto},
+    id::PeerId,
+    session::{InboxItem, MessageId, SendOptions, Verdict},
+    time::Instant,
+};
+
+/// What the wire does with a datagram.
+pub(crate) enum Fate {
+    Deliver,
+    Drop,
+}
+
+/// One endpoint and what its application saw.
+pub(crate) struct Side {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) address: SocketAddr,
+    pub(crate) inbox: Vec<InboxItem>,
+    pub(crate) verdicts: BTreeMap<MessageId, Verdict>,
+    pub(crate) events: Vec<Event>,
+    /// Calls `done` on every message at once.
+    pub(crate) processes: bool,
+}
+
+/// Decides what becomes of a datagram: when, from which side, its bytes.
+pub(crate) type Rule = Box<dyn FnMut(Instant, usize, &[u8]) -> Fate>;
+
+/// Two sides and a wire.
+pub(crate) struct Pair {
+    pub(crate) now: Instant,
+    pub(crate) sides: [Side; 2],
+    pub(crate) delay: Duration,
+    pub(crate) rule: Rule,
+    wire: BTreeMap<(Instant, u64), (usize, SocketAddr, Vec<u8>)>,
+    sent: u64,
+    seeds: u8,
+}
+
+impl Pair {
+    pub(crate) fn new() -> Self {
+        Self {
+            now: Instant::from_micros(1_000_000),
+            sides: [side(0, 1, &Config::default()), side(1, 2, &Config::default())],
+            delay: Duration::from_millis(10),
+            rule: Box::new(|_, _, _| Fate::Deliver),
+            wire: BTreeMap::new(),
+            sent: 0,
+            seeds: 2,
+        }
+        .introduce()
+    }
+
+    fn introduce(mut self) -> Self {
+        for at in [0, 1] {
+            let (peer, address) = (self.id(1 - at), self.sides[1 - at].address);
+            self.sides[at].endpoint.add_addresses(self.now, peer, &[address]).unwrap();
+        }
+        self
+    }
+
+    pub(crate) fn id(&self, at: usize) -> PeerId {
+        self.sides[at].endpoint.peer_id()
+    }
+
+    /// Sends a message from one side to the other.
+    pub(crate) fn send(&mut self, from: usize, body: &[u8]) -> MessageId {
+        let peer = self.id(1 - from);
+        let options = SendOptions { wants_done: false };
+        let body = Bytes::copy_from_slice(body);
+        self.sides[from].endpoint.send(self.now, peer, 0, body, options).unwrap()
+    }
+
+    /// Replaces an endpoint by a new process with the same key, which knows only the ticket.
+    pub(crate) fn restart(&mut self, at: usize) {
+        self.seeds += 1;
+        let seed = self.seeds;
+        self.sides[at] = side(at, seed, &Config::default());
+        let (peer, address) = (self.id(1 - at), self.sides[1 - at].address);
+        self.sides[at].endpoint.add_addresses(self.now, peer, &[address]).unwrap();
+    }
+
+    /// Lets time pass.
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            self.drain();
+            let timers =
+                self.sides.iter_mut().filter_map(|it| it.endpoint.poll_timeout()).map(|it| it.at).min();
+            let arrival = self.wire.keys().next().map(|(at, _)| *at);
+            let next = [timers, arrival].into_iter().flatten().min().map(|at| at.max(self.now));
+            let Some(next) = next.filter(|at| *at <= end) else { break };
+            self.now = next;
+            while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
+                let (to, from, mut datagram) = entry.remove();
+                self.sides[to].endpoint.handle_datagram(self.now, from, &mut datagram);
+                self.drain();
+            }
+            for side in &mut self.sides {
+                if side.endpoint.poll_timeout().is_some_and(|it| it.at <= self.now) {
+                    side.endpoint.handle_timeout(self.now);
+                }
+            }
+        }
+        self.now = end;
+    }
+
+    fn drain(&mut self) {
+        for at in [0, 1] {
+            let mut buf = Vec::new();
+            while let Some(transmit) = self.sides[at].endpoint.poll_transmit(self.now, 10, &mut buf) {
+                for datagram in buf.chunks(transmit.segment) {
+                    self.sent += 1;
+                    if let Fate::Deliver = (self.rule)(self.now, at, datagram) {
+                        let to = self.sides.iter().position(|side| side.address == transmit.to);
+                        let Some(to) = to else { continue };
+                        let key = (self.now + self.delay, self.sent);
+                        self.wire.insert(key, (to, self.sides[at].address, datagram.to_vec()));
+                    }
+                }
+                buf.clear();
+            }
+            self.sides[at].hear(self.now);
+        }
+    }
+}
+
+impl Side {
+    fn hear(&mut self, now: Instant) {
+        while let Some(event) = self.endpoint.poll_event() {
+            if let Event::Verdict { id, verdict, .. } = event {
+                assert!(self.verdicts.insert(id, verdict).is_none(), "two verdicts for one message");
+            }
+            self.events.push(event);
+        }
+        while let Some(peer) = self.endpoint.next_unread() {
+            while let Some(item) = self.endpoint.recv(now, peer) {
+                if let (InboxItem::Message { token, .. }, true) = (&item, self.processes) {
+                    let _ = token;
+                }
+                self.inbox.push(item);
+            }
+        }
+    }
+
+    /// The bodies of the messages received, in order.
+    pub(crate) fn bodies(&self) -> Vec<Bytes> {
+        self.inbox
+            .iter()
+            .filter_map(|item| match item {
+                InboxItem::Message { body, .. } => Some(body.clone()),
+                InboxItem::SessionStarted | InboxItem::SessionEnded(_) => None,
+            })
+            .collect()
+    }
+}
+
+fn side(at: usize, seed: u8, config: &Config) -> Side {
+    let identity = Identity::from_seed(&[u8::try_from(at).unwrap() + 1; 32]);
+    let port = 1000 + u16::try_from(at).unwrap();
+    Side {
+        endpoint: Endpoint::new(
+            Instant::from_micros(1_000_000),
+            identity,
+            config.clone(),
+            Arc::new(RustCrypto { has_aes: true }),
+            [seed; 32],
+        ),
+        address: SocketAddr::from(([10, 0, 0, 1], port)),
+        inbox: Vec::new(),
+        verdicts: BTreeMap::new(),
+        events: Vec::new(),
+        processes: false,
+    }
+}
