@@ -1,1 +1,76 @@
-//! everlink.
+//! everlink: send to an identity.
+//!
+//! A peer is a public key. [`Endpoint::link`] gives the [`Link`] to it, and [`Link::send`] accepts a
+//! message for it, whether there is a connection at this moment or not; connections, addresses and
+//! keys come and go underneath. What was accepted is delivered once and in order, or its
+//! [`Receipt`] says what became of it.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use everlink::{Endpoint, Identity, ItemKind};
+//!
+//! let alice = Endpoint::builder().identity(Identity::from_seed(&[1; 32])).start().await?;
+//! let bob = Endpoint::builder().identity(Identity::from_seed(&[2; 32])).start().await?;
+//!
+//! let receipt = alice.add_ticket(&bob.ticket()).send("hello").await?;
+//! loop {
+//!     if let ItemKind::Message(message) = bob.recv().await?.kind {
+//!         assert_eq!(message.body, "hello");
+//!         break;
+//!     }
+//! }
+//! receipt.verdict().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An endpoint is driven by one task on the tokio runtime where it was started; its handles work
+//! from every thread, inside a runtime or not. Nothing here is unbounded, and no future loses
+//! anything when it is dropped.
+#![forbid(unsafe_code)]
+
+mod bell;
+mod bridge;
+mod builder;
+pub mod clock;
+mod driver;
+mod endpoint;
+mod error;
+mod inbox;
+mod interfaces;
+mod key_file;
+mod line;
+mod link;
+mod provider;
+mod receipt;
+mod shared;
+pub mod socket;
+mod stream;
+mod wait;
+mod watch;
+
+pub use bridge::NetworkBridge;
+pub use builder::Builder;
+pub use endpoint::{Endpoint, StopReport};
+pub use error::{EndpointFailed, FailureCause, RecvError, SendError, StartError, StreamError};
+pub use inbox::{Item, ItemKind, LinkReceiver, Message};
+pub use key_file::{KeyFile, KeyFileError};
+pub use link::{Draft, Link, Sending};
+pub use provider::Ring;
+pub use receipt::Receipt;
+pub use shared::StateChange;
+pub use stream::{ReadHalf, Stream, WriteHalf};
+pub use watch::Watcher;
+
+pub use everlink_proto::crypto::identity::Identity;
+pub use everlink_proto::id::{PeerId, PeerIdError};
+pub use everlink_proto::link::history::Cause;
+pub use everlink_proto::link::lifecycle::LinkState;
+pub use everlink_proto::link::{Explanation, LinkSnapshot};
+pub use everlink_proto::session::{
+    ChannelOptions, EndReason, MessageId, NotDelivered, OnRestart, SessionConfig, Unknown, Verdict,
+};
+pub use everlink_proto::stats::Stats;
+pub use everlink_proto::ticket::{Ticket, TicketError};
+pub use everlink_proto::{Config, StreamError as StreamEnd, StreamId};

@@ -1,0 +1,158 @@
+//! The file that keeps an identity from one run to the next: one line of text, readable by its owner
+//! only.
+//!
+//! ```text
+//! everlink-key1 hexadecimal { seed 32 }
+//! ```
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use everlink_proto::crypto::identity::Identity;
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+const PREFIX: &str = "everlink-key1";
+
+/// The line and its end; whatever is longer is not a key file.
+const MAX_LEN: u64 = 128;
+
+/// A file with an identity in it.
+#[derive(Clone, Debug)]
+pub struct KeyFile {
+    path: PathBuf,
+}
+
+/// Why a key file could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// There is none.
+    #[error("{0} does not exist: make a key there first")]
+    Missing(PathBuf),
+    /// There is one already, which is not overwritten.
+    #[error("{0} exists and was left as it is: an identity that is overwritten is lost for ever")]
+    Exists(PathBuf),
+    /// It is something else.
+    #[error("{path} is not a key file: expected one line, \"everlink-key1\" and 64 hexadecimal digits, but {found}")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: &'static str,
+    },
+    /// Others than its owner can read or change it.
+    #[error("{path} has mode {mode:03o}, and others must have no access to a key: chmod 600 it, or make a new key")]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes, without which no key is safe")]
+    NoRandomness,
+}
+
+impl KeyFile {
+    /// The key file at `path`, which need not exist yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a new identity and the file. Never overwrites.
+    pub fn create(&self) -> Result<Identity, KeyFileError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        SystemRandom::new().fill(seed.as_mut()).map_err(|_| KeyFileError::NoRandomness)?;
+        let line = Zeroizing::new(format!("{PREFIX}{}\n", HEXLOWER_PERMISSIVE.encode(seed.as_ref())));
+        let mut file = self.create_private().map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => KeyFileError::Exists(self.path.clone()),
+            _ => self.io(source),
+        })?;
+        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(|source| self.io(source))?;
+        Ok(Identity::from_seed(&seed))
+    }
+
+    /// Reads the identity.
+    pub fn load(&self) -> Result<Identity, KeyFileError> {
+        let file = File::open(&self.path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => KeyFileError::Missing(self.path.clone()),
+            _ => self.io(source),
+        })?;
+        self.check_private(&file)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LEN as usize));
+        file.take(MAX_LEN).read_to_end(&mut bytes).map_err(|source| self.io(source))?;
+        let seed =
+            parse(&bytes).map_err(|found| KeyFileError::Malformed { path: self.path.clone(), found })?;
+        Ok(Identity::from_seed(&seed))
+    }
+
+    /// Reads the identity, or makes one if there is no file.
+    pub fn load_or_create(&self) -> Result<Identity, KeyFileError> {
+        match self.load() {
+            // Another process may make it in this moment.
+            Err(KeyFileError::Missing(_)) => match self.create() {
+                Err(KeyFileError::Exists(_)) => self.load(),
+                created => created,
+            },
+            loaded => loaded,
+        }
+    }
+
+    fn create_private(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&self.path)
+    }
+
+    #[cfg(unix)]
+    fn check_private(&self, file: &File) -> Result<(), KeyFileError> {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata().map_err(|source| self.io(source))?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyFileError::Exposed { path: self.path.clone(), mode });
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn check_private(&self, _: &File) -> Result<(), KeyFileError> {
+        Ok(())
+    }
+
+    fn io(&self, source: io::Error) -> KeyFileError {
+        KeyFileError::Io { path: self.path.clone(), source }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Zeroizing<[u8; 32]>, &'static str> {
+    let digits = bytes.trim_ascii().strip_prefix(PREFIX.as_bytes()).ok_or("it begins differently")?;
+    if digits.len() != 64 {
+        return Err("it has another number of digits");
+    }
+    let mut seed = Zeroizing::new([0; 32]);
+    HEXLOWER_PERMISSIVE
+        .decode_mut(digits, seed.as_mut())
+        .map_err(|_| "it has characters that are not hexadecimal digits")?;
+    Ok(seed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+use std::future::poll_fn;
+
+use super::*;
+
+fn localhost() -> UdpSockets {
+    UdpSockets::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap()
+}
+
+async fn send(socket: &UdpSockets, to: SocketAddr, contents: &[u8], segment: usize) {
+    let mut sent = 0;
+    while sent < contents.len() {
+        poll_fn(|cx| socket.poll_writable(cx, to)).await.unwrap();
+        match socket.try_send(&Transmit { to, contents: &contents[sent..], segment }) {
+            Ok(taken) => sent += taken,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+}
+
+/// Receives until `total` bytes are there, and gives the datagrams.
+async fn receive(socket: &UdpSockets, total: usize) -> Vec<Vec<u8>> {
+    let mut datagrams = Vec::new();
+    while datagrams.iter().map(Vec::len).sum::<usize>() < total {
+        let mut space = vec![0; 4 * 65_536];
+        let mut buffers: Vec<_> = space.chunks_mut(65_536).map(IoSliceMut::new).collect();
+        let mut received = [Received::EMPTY; 4];
+        let count = poll_fn(|cx| socket.poll_recv(cx, &mut buffers, &mut received)).await.unwrap();
+        for (one, bytes) in received[..count].iter().zip(space.chunks(65_536)) {
+            datagrams.extend(bytes[..one.len].chunks(one.segment).map(<[u8]>::to_vec));
+        }
+    }
+    datagrams
+}
+
+#[tokio::test]
+async fn a_batch_arrives_as_the_datagrams_it_was_made_of() {
+    let (a, b) = (localhost(), localhost());
+    let batch: Vec<u8> = (0..10 * 1_200 + 77).map(|i: u32| (i / 1_200) as u8).collect();
+    send(&a, b.local_addrs()[0], &batch, 1_200).await;
+    let datagrams = receive(&b, batch.len()).await;
+    assert_eq!(datagrams.len(), 11);
+    assert!(datagrams.iter().enumerate().all(|(i, d)| d.iter().all(|byte| usize::from(*byte) == i)));
+}
+
+#[tokio::test]
+async fn binding_again_keeps_the_port() {
+    let (a, b) = (localhost(), localhost());
+    let before = b.local_addrs();
+    assert!(b.rebind(Rebind::All).unwrap());
+    assert_eq!(b.local_addrs(), before);
+    send(&a, before[0], b"still here", 1_200).await;
+    assert_eq!(receive(&b, 10).await, [b"still here".to_vec()]);
+}
+
+#[tokio::test]
+async fn only_dead_sockets_are_bound_again_when_nothing_changed() {
+    assert!(!localhost().rebind(Rebind::Dead).unwrap());
+}
+
+#[tokio::test]
+async fn a_family_without_a_socket_is_unreachable() {
+    let transmit = Transmit { to: "[::1]:9".parse().unwrap(), contents: b"x", segment: 1 };
+    assert_eq!(localhost().try_send(&transmit).unwrap_err().kind(), ErrorKind::NetworkUnreachable);
+}
+
+#[test]
+fn every_address_has_one_spelling() {
+    assert_eq!(canonical("[::ffff:192.0.2.1]:7".parse().unwrap()), "192.0.2.1:7".parse().unwrap());
+    let v6 = std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 7, 99, 3);
+    assert_eq!(canonical(v6.into()), std::net::SocketAddrV6::new(*v6.ip(), 7, 0, 3).into());
+}
