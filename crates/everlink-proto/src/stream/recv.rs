@@ -60,9 +60,11 @@ impl RecvHalf {
     /// The peer gave the rest up.
     pub(super) fn on_reset(&mut self, code: u64, final_size: u64) -> Result<Taken, ProtocolError> {
         self.check_final_size(final_size, true)?;
+        // Who has everything and the end as well is not told that there would have been less. Without
+        // the end, a reset is a reset even behind the last byte, or it would look like one.
+        let is_complete = self.final_size == Some(self.assembler.contiguous()) && self.stopped.is_none();
         self.final_size = Some(final_size);
-        // Who has everything is not told that there would have been less.
-        if self.assembler.contiguous() < final_size || self.stopped.is_some() {
+        if !is_complete {
             self.reset = self.reset.or(Some(code));
             self.assembler = Assembler::default();
         }

@@ -1,4 +1,5 @@
 //! Two endpoints and a wire between them, on virtual time.
+#![allow(clippy::unwrap_used, reason = "a harness for tests")]
 #![allow(dead_code, reason = "each test file uses a part of the harness")]
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};

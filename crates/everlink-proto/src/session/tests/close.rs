@@ -35,7 +35,8 @@ pub(super) fn packet(session: &mut Session) -> (Vec<u8>, Vec<Record>) {
 }
 
 pub(super) fn deliver(bytes: &[u8], session: &mut Session) -> Kept {
-    let frames = frames(bytes).map(|frame| frame.expect("what was written can be read"));
+    let frames =
+        frames(bytes).filter(|_| !bytes.is_empty()).map(|frame| frame.expect("what was written can be read"));
     frames.fold(Kept::Yes, |kept, frame| kept.and(session.on_frame(&frame).expect("a legal frame")))
 }
 
