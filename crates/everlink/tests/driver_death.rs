@@ -1,0 +1,131 @@
+//! Whatever breaks the driver, every call that waits ends, and says why.
+
+mod common;
+
+use std::sync::atomic::Ordering;
+
+use common::{Frail, builder, endpoint};
+use everlink::{Endpoint, EndpointFailed, FailureCause, Identity, PeerId, RecvError, SendError};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+fn nobody() -> PeerId {
+    Identity::from_seed(&[9; 32]).peer_id()
+}
+
+/// One task for each kind of waiting; each gives the cause it ended with.
+async fn wait_for_everything(endpoint: &Endpoint, waiters: &Runtime) -> Vec<JoinHandle<FailureCause>> {
+    let link = endpoint.link(nobody());
+    let receipt = link.send("never").await.unwrap();
+    while let Ok(receipt) = link.try_send(vec![0; 100_000]) {
+        drop(receipt);
+    }
+    let mut receiver = endpoint.link(Identity::from_seed(&[8; 32]).peer_id()).receiver().unwrap().unwrap();
+    let mut watcher = link.watch();
+    let (for_inbox, for_streams) = (endpoint.clone(), link.clone());
+    let (arrived, mut here) = tokio::sync::mpsc::unbounded_channel();
+    let mut tasks = Vec::new();
+    let mut spawn = |wait: std::pin::Pin<Box<dyn Future<Output = EndpointFailed> + Send>>| {
+        let arrived = arrived.clone();
+        let mut wait = wait;
+        tasks.push(waiters.spawn(async move {
+            let first = std::future::poll_fn(|cx| std::task::Poll::Ready(wait.as_mut().poll(cx))).await;
+            assert!(first.is_pending());
+            arrived.send(()).unwrap();
+            wait.await.cause
+        }));
+    };
+    spawn(Box::pin(async move { receipt.verdict().await.unwrap_err() }));
+    spawn(Box::pin(async move { failure(link.send(vec![0; 100_000]).await.unwrap_err()) }));
+    spawn(Box::pin(async move { recv_failure(for_inbox.recv().await.unwrap_err()) }));
+    spawn(Box::pin(async move { recv_failure(receiver.recv().await.unwrap_err()) }));
+    spawn(Box::pin(async move {
+        loop {
+            if let Err(error) = watcher.changed().await {
+                return recv_failure(error);
+            }
+        }
+    }));
+    spawn(Box::pin(async move {
+        match for_streams.accept_stream().await.unwrap_err() {
+            everlink::StreamError::EndpointFailed(failure) => failure,
+            other => panic!("{other}"),
+        }
+    }));
+    for _ in 0..tasks.len() {
+        here.recv().await.unwrap();
+    }
+    tasks
+}
+
+fn failure(error: SendError) -> EndpointFailed {
+    match error {
+        SendError::EndpointFailed { failure, .. } => failure,
+        other => panic!("{other}"),
+    }
+}
+
+fn recv_failure(error: RecvError) -> EndpointFailed {
+    match error {
+        RecvError::EndpointFailed(failure) => failure,
+        other => panic!("{other}"),
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// Starts an endpoint on a runtime of its own, lets everything wait, does `kill`, and gives the
+/// causes that the waiters were told.
+fn causes(make: impl AsyncFnOnce() -> Endpoint, kill: impl FnOnce(&Endpoint, Runtime)) -> Vec<FailureCause> {
+    let (drivers, waiters) = (runtime(), runtime());
+    let endpoint = drivers.block_on(make());
+    let tasks = waiters.block_on(wait_for_everything(&endpoint, &waiters));
+    kill(&endpoint, drivers);
+    let causes = waiters.block_on(async {
+        let mut causes = Vec::new();
+        for task in tasks {
+            causes.push(task.await.unwrap());
+        }
+        causes
+    });
+    let later = failure(endpoint.link(nobody()).try_send("x").unwrap_err());
+    causes.into_iter().chain([later.cause]).collect()
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_ends_every_wait() {
+    let causes = causes(async || endpoint(1).await, |_, drivers| drivers.shutdown_background());
+    assert_eq!(causes, vec![FailureCause::RuntimeGone; 7]);
+}
+
+#[test]
+fn a_panic_in_the_driver_ends_every_wait_and_says_what_it_was() {
+    let (socket, faults) = runtime().block_on(async { Frail::bind() });
+    drop((socket, faults));
+    let slot = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let make = {
+        let slot = std::sync::Arc::clone(&slot);
+        async move || {
+            let (socket, faults) = Frail::bind();
+            *slot.lock().unwrap() = Some(faults);
+            builder(1).socket(socket).start().await.unwrap()
+        }
+    };
+    let causes = causes(make, |endpoint, drivers| {
+        slot.lock().unwrap().as_ref().unwrap().panic.store(true, Ordering::SeqCst);
+        endpoint.rebind(); // Wakes the driver, which then receives.
+        std::mem::forget(drivers);
+    });
+    assert_eq!(causes, vec![FailureCause::Panicked("the socket broke".into()); 7]);
+}
+
+#[test]
+fn an_abort_ends_every_wait() {
+    let causes = causes(async || endpoint(1).await, |endpoint, drivers| {
+        endpoint.abort();
+        std::mem::forget(drivers);
+    });
+    assert_eq!(causes, vec![FailureCause::Aborted; 7]);
+}
