@@ -1,0 +1,87 @@
+//! What strangers can make an endpoint do: answer a little, and nothing else (A1, A3, A4, S5).
+
+use super::{Findings, Process};
+use crate::clock::Micros;
+use crate::net::fabric::{Origin, is_stranger};
+use crate::net::rule::Kind;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// The length of UNKNOWN (SPEC 4.6).
+const UNKNOWN_LEN: usize = 28;
+
+/// The account of one stranger's address with one process.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    received: u64,
+    sent: u64,
+    /// Datagrams that cannot have been authenticated, less the answers to them.
+    unanswered: u64,
+    longest: usize,
+    only_junk: bool,
+}
+
+/// The accounts of all strangers.
+#[derive(Debug, Default)]
+pub(crate) struct Abuse {
+    accounts: BTreeMap<(u32, SocketAddr), Account>,
+    /// Datagrams from strangers.
+    pub(crate) offered: u64,
+    /// Answers to strangers.
+    pub(crate) answered: u64,
+}
+
+impl Abuse {
+    /// A process is about to handle a datagram.
+    pub(crate) fn on_received(&mut self, process: Process, from: SocketAddr, len: usize, kind: Kind, origin: Origin) {
+        if !is_stranger(from) {
+            return;
+        }
+        self.offered += 1;
+        let account = self.accounts.entry((process.number, from)).or_default();
+        account.only_junk = (account.received == 0 || account.only_junk) && origin == Origin::Junk;
+        account.received += len as u64;
+        account.longest = account.longest.max(len);
+        // A short packet that a stranger copied may be authentic, and is then more than one datagram's worth.
+        let authentic = kind == Kind::Short && origin != Origin::Junk;
+        account.unanswered += if authentic { len as u64 / UNKNOWN_LEN as u64 } else { 1 };
+    }
+
+    /// A process sent a datagram.
+    pub(crate) fn on_sent(&mut self, at: Micros, process: Process, to: SocketAddr, bytes: &[u8], findings: &mut Findings) {
+        if !is_stranger(to) {
+            return;
+        }
+        self.answered += 1;
+        let machines = (process.machine, process.machine);
+        let account = self.accounts.entry((process.number, to)).or_default();
+        account.sent += bytes.len() as u64;
+        let kind = Kind::of(bytes);
+        if account.sent > account.received {
+            let text = format!("{kind:?}: {} bytes to {to} for {} received", account.sent, account.received);
+            findings.complain("A1", at, machines, text);
+        }
+        if account.unanswered == 0 || bytes.len() > account.longest {
+            let text = format!("{kind:?} of {} bytes to {to}, which asked for none such", bytes.len());
+            findings.complain("A3", at, machines, text);
+        }
+        account.unanswered = account.unanswered.saturating_sub(1);
+        if account.only_junk && (kind != Kind::Unknown || bytes.len() != UNKNOWN_LEN) {
+            findings.complain("A4", at, machines, format!("{kind:?} of {} bytes in answer to junk", bytes.len()));
+        }
+    }
+}
+
+/// Complains if a datagram that cannot be authentic has changed what an endpoint holds.
+pub(crate) fn check_digest(
+    at: Micros,
+    process: Process,
+    origin: Origin,
+    digests: (&str, &str),
+    findings: &mut Findings,
+) {
+    if digests.0 != digests.1 {
+        let text = format!("a {origin:?} datagram changed\n  {}\ninto\n  {}", digests.0, digests.1);
+        findings.complain("S5", at, (process.machine, process.machine), text);
+    }
+}

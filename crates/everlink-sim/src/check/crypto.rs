@@ -1,0 +1,195 @@
+//! The ledger of keys: no nonce seals twice, no packet is accepted twice, nothing is sealed too
+//! early (C1, C3, C4). It also counts confirmed connections for L5.
+//!
+//! Every provider handed to an endpoint is wrapped, so the ledger sees what the keys do, whatever
+//! the code above them believes.
+
+use super::{Findings, Process};
+use crate::clock::{Micros, SECOND};
+use crate::net::rule::Kind;
+use everlink_proto::crypto::{HeaderKey, OpenError, PacketKey, Provider, Suite};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What all keys of all processes of a run did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger(Arc<Mutex<Book>>);
+
+#[derive(Debug, Default)]
+struct Book {
+    now: Micros,
+    handling: Option<Kind>,
+    scene: u64,
+    confirmed: BTreeSet<u64>,
+    rows: BTreeMap<[u8; 32], usize>,
+    keys: Vec<Row>,
+    early: Vec<(Micros, Process)>,
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    sealed: Vec<(u128, Process)>,
+    opened: Vec<(u128, Process)>,
+    first_opened: Option<(Micros, Process)>,
+}
+
+impl Ledger {
+    /// A provider for `process` that does what `inner` does and writes it down.
+    pub(crate) fn watch(&self, process: Process, inner: Arc<dyn Provider>) -> Arc<dyn Provider> {
+        Arc::new(Watched { inner, process, ledger: self.clone() })
+    }
+
+    /// Tells the ledger what the machine is doing while it does it.
+    pub(crate) fn set_scene(&self, now: Micros, handling: Option<Kind>) {
+        let mut book = self.book();
+        book.now = now;
+        book.handling = handling;
+        book.scene += 1;
+    }
+
+    /// When each pair of identities confirmed connections: (moment, one, the other), ordered.
+    pub(crate) fn confirmations(&self) -> Vec<(Micros, usize, usize)> {
+        let book = self.book();
+        let mut list: Vec<_> = book.keys.iter().filter_map(Row::confirmation).collect();
+        list.sort_unstable();
+        list
+    }
+
+    /// How many packets were sealed.
+    pub(crate) fn sealed(&self) -> u64 {
+        self.book().keys.iter().map(|row| row.sealed.len() as u64).sum()
+    }
+
+    /// The run is over: goes through the books.
+    pub(crate) fn finish(&self, findings: &mut Findings) {
+        let mut book = self.book();
+        let now = book.now;
+        for (at, process) in std::mem::take(&mut book.early) {
+            let text = format!("process {} sealed as a responder before confirmation", process.number);
+            findings.complain("C3", at, (process.machine, process.machine), text);
+        }
+        for row in &mut book.keys {
+            row.sealed.sort_unstable();
+            if let Some((nonce, one, other)) = repeat(&row.sealed, |_, _| true) {
+                let text = format!("nonce {nonce:024x} sealed by {} and {}", one.number, other.number);
+                findings.complain("C1", now, (one.machine, other.machine), text);
+            }
+            row.opened.sort_unstable();
+            if let Some((nonce, one, _)) = repeat(&row.opened, |one, other| one == other) {
+                let text = format!("nonce {nonce:024x} opened twice by process {}", one.number);
+                findings.complain("C4", now, (one.machine, one.machine), text);
+            }
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn row(&mut self, key: &[u8; 32]) -> usize {
+        let next = self.keys.len();
+        let row = *self.rows.entry(*key).or_insert(next);
+        if row == next {
+            self.keys.push(Row::default());
+        }
+        row
+    }
+}
+
+impl Row {
+    fn confirmation(&self) -> Option<(Micros, usize, usize)> {
+        let (at, opener) = self.first_opened?;
+        let (_, sealer) = self.sealed.first()?;
+        let (one, other) = (opener.identity.min(sealer.identity), opener.identity.max(sealer.identity));
+        Some((at, one, other))
+    }
+}
+
+fn repeat(
+    sorted: &[(u128, Process)],
+    counts: impl Fn(Process, Process) -> bool,
+) -> Option<(u128, Process, Process)> {
+    let same = |pair: &&[(u128, Process)]| pair[0].0 == pair[1].0 && counts(pair[0].1, pair[1].1);
+    sorted.windows(2).find(same).map(|pair| (pair[0].0, pair[0].1, pair[1].1))
+}
+
+/// The most handshakes that a pair completed in any minute, less what `allowed` adds for the minute
+/// before each moment of `events`.
+pub(crate) fn busiest_minute(confirmed: &[Micros], events: &[Micros], each: usize) -> (usize, Micros) {
+    let mut worst = (0, 0);
+    for (index, &end) in confirmed.iter().enumerate() {
+        let begin = end.saturating_sub(60 * SECOND);
+        let count = confirmed[..=index].iter().filter(|at| **at > begin || begin == 0).count();
+        // An event up to ten seconds earlier may still be the reason of the first of them.
+        let from = begin.saturating_sub(10 * SECOND);
+        let excused = each * events.iter().filter(|at| **at >= from && **at <= end).count();
+        let rest = count.saturating_sub(excused);
+        if rest > worst.0 {
+            worst = (rest, end);
+        }
+    }
+    worst
+}
+
+struct Watched {
+    inner: Arc<dyn Provider>,
+    process: Process,
+    ledger: Ledger,
+}
+
+impl Provider for Watched {
+    fn has_aes(&self) -> bool {
+        self.inner.has_aes()
+    }
+
+    fn packet_key(&self, suite: Suite, key: &[u8; 32]) -> Box<dyn PacketKey> {
+        let inner = self.inner.packet_key(suite, key);
+        let mut book = self.ledger.book();
+        // A responder makes its keys while it handles message 1, and may seal with one only after
+        // it has opened something with the other.
+        let awaits = (book.handling == Some(Kind::Message1)).then_some(book.scene);
+        let row = book.row(key);
+        Box::new(WatchedKey { inner, row, process: self.process, awaits, ledger: self.ledger.clone() })
+    }
+
+    fn header_key(&self, suite: Suite, key: &[u8; 32]) -> Box<dyn HeaderKey> {
+        self.inner.header_key(suite, key)
+    }
+}
+
+struct WatchedKey {
+    inner: Box<dyn PacketKey>,
+    row: usize,
+    process: Process,
+    awaits: Option<u64>,
+    ledger: Ledger,
+}
+
+impl PacketKey for WatchedKey {
+    fn seal(&self, nonce: &[u8; 12], aad: &[u8], buf: &mut [u8]) {
+        self.inner.seal(nonce, aad, buf);
+        let mut book = self.ledger.book();
+        let now = book.now;
+        if self.awaits.is_some_and(|scene| !book.confirmed.contains(&scene)) {
+            book.early.push((now, self.process));
+        }
+        book.keys[self.row].sealed.push((number(nonce), self.process));
+    }
+
+    fn open(&self, nonce: &[u8; 12], aad: &[u8], buf: &mut [u8]) -> Result<usize, OpenError> {
+        let len = self.inner.open(nonce, aad, buf)?;
+        let mut book = self.ledger.book();
+        let now = book.now;
+        book.confirmed.extend(self.awaits);
+        let row = &mut book.keys[self.row];
+        row.opened.push((number(nonce), self.process));
+        row.first_opened.get_or_insert((now, self.process));
+        Ok(len)
+    }
+}
+
+fn number(nonce: &[u8; 12]) -> u128 {
+    nonce.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+}

@@ -1,0 +1,444 @@
+//! What was accepted, what came of it, and what the receivers really got: D1 to D5, D8, D9.
+//!
+//! Every message names its process, receiver, channel and place, and the rest of its body follows from
+//! these, so a body can be checked without being kept. *Place* counts the messages a process
+//! accepted for one channel; it has nothing to do with the numbers of the protocol.
+
+use super::{Findings, Process};
+use crate::clock::Micros;
+use crate::dice::mix;
+use std::collections::BTreeMap;
+
+/// The shortest body: the name of the message.
+pub(crate) const SHORTEST: usize = 16;
+
+/// What a sender's application was told in the end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// It is in the inbox.
+    Delivered,
+    /// The receiver's application said it is done with it.
+    Processed,
+    /// It certainly did not arrive.
+    NotDelivered(String),
+    /// Nobody can know.
+    Unknown(String),
+}
+
+/// The name of a message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Name {
+    pub(crate) process: u32,
+    pub(crate) to: usize,
+    pub(crate) channel: u64,
+    pub(crate) place: u32,
+}
+
+/// One acceptance.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) name: Name,
+    pub(crate) sender: Process,
+    pub(crate) at: Micros,
+    pub(crate) len: usize,
+    pub(crate) wants_done: bool,
+    pub(crate) may_resend: bool,
+}
+
+#[derive(Debug)]
+struct Record {
+    accepted: Accepted,
+    verdict: Option<(Micros, Outcome)>,
+    deliveries: Vec<Delivery>,
+    done: Option<Micros>,
+    gone: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Delivery {
+    process: u32,
+    session: u32,
+    at: Micros,
+}
+
+/// What a receiver's application was told of its sessions with one peer.
+#[derive(Debug, Default)]
+struct Told {
+    open: bool,
+    session: u32,
+    partner: Option<u32>,
+    last: BTreeMap<u64, u32>,
+    ended: u32,
+}
+
+/// What a receiver took from its inbox.
+pub(crate) struct Taken<'a> {
+    pub(crate) receiver: Process,
+    pub(crate) peer: usize,
+    pub(crate) channel: u64,
+    pub(crate) body: &'a [u8],
+    pub(crate) flagged: bool,
+    pub(crate) wants_done: bool,
+    /// Whether the application read it as soon as it could be read.
+    pub(crate) prompt: bool,
+}
+
+/// The books on every message of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries {
+    records: Vec<Record>,
+    by_name: BTreeMap<Name, usize>,
+    by_id: BTreeMap<(u32, usize, u64), usize>,
+    told: BTreeMap<(u32, usize), Told>,
+    gaps: Vec<(Micros, usize, usize)>,
+    /// Sessions that a process was told have ended, by (process, peer).
+    ended: BTreeMap<(u32, usize), u32>,
+    /// Messages without a verdict, by (process, receiver).
+    open: BTreeMap<(u32, usize), u64>,
+    /// Messages that reached an application.
+    pub(crate) delivered: u64,
+}
+
+impl Deliveries {
+    /// An endpoint took a message and named it `id`.
+    pub(crate) fn on_accepted(&mut self, accepted: Accepted, id: u64, findings: &mut Findings) {
+        let index = self.records.len();
+        let (name, sender) = (accepted.name, accepted.sender);
+        if self.by_id.insert((name.process, name.to, id), index).is_some() {
+            let text = format!("the name {id} was given to a second message, {name:?}");
+            findings.complain("D2", accepted.at, (sender.machine, name.to), text);
+        }
+        self.by_name.insert(name, index);
+        *self.open.entry((name.process, name.to)).or_default() += 1;
+        self.records.push(Record { accepted, verdict: None, deliveries: Vec::new(), done: None, gone: false });
+    }
+
+    /// An endpoint said what became of the message it had named `id`.
+    pub(crate) fn on_verdict(
+        &mut self,
+        at: Micros,
+        sender: Process,
+        to: usize,
+        id: u64,
+        outcome: Outcome,
+        findings: &mut Findings,
+    ) {
+        let machines = (sender.machine, to);
+        let Some(&index) = self.by_id.get(&(sender.number, to, id)) else {
+            let text = format!("{outcome:?} about {id}, which was never accepted");
+            return findings.complain("D2", at, machines, text);
+        };
+        let record = &mut self.records[index];
+        if let Some((when, first)) = &record.verdict {
+            let text = format!("{:?}: {outcome:?} after {first:?} at {when}", record.accepted.name);
+            return findings.complain("D2", at, machines, text);
+        }
+        record.check_verdict(at, machines, &outcome, findings);
+        record.verdict = Some((at, outcome));
+        if let Some(open) = self.open.get_mut(&(sender.number, to)) {
+            *open = open.saturating_sub(1);
+        }
+    }
+
+    /// An application was told that a session has begun.
+    pub(crate) fn on_started(&mut self, at: Micros, who: Process, peer: usize, findings: &mut Findings) {
+        let told = self.told.entry((who.number, peer)).or_default();
+        if told.open {
+            let text = "a session began before the end of the one before was told".to_owned();
+            findings.complain("D9", at, (who.machine, peer), text);
+        }
+        told.open = true;
+        told.session += 1;
+        told.partner = None;
+        told.last.clear();
+    }
+
+    /// An application was told that a session has ended.
+    pub(crate) fn on_ended(&mut self, at: Micros, who: Process, peer: usize, findings: &mut Findings) {
+        let told = self.told.entry((who.number, peer)).or_default();
+        if !told.open {
+            let text = "a session ended whose beginning was never told".to_owned();
+            findings.complain("D9", at, (who.machine, peer), text);
+        }
+        told.open = false;
+        told.ended += 1;
+    }
+
+    /// An endpoint is known to have ended a session with `peer`, whether or not its application has
+    /// read so yet.
+    pub(crate) fn on_end_known(&mut self, who: Process, peer: usize) {
+        *self.ended.entry((who.number, peer)).or_default() += 1;
+    }
+
+    /// An application took a message from its inbox. Tells its name if it is a good one.
+    pub(crate) fn on_taken(&mut self, at: Micros, taken: &Taken<'_>, findings: &mut Findings) -> Option<Name> {
+        let machines = (taken.receiver.machine, taken.peer);
+        let Some(name) = read_name(taken.body) else {
+            findings.complain("D1", at, machines, format!("{} bytes that nobody sent", taken.body.len()));
+            return None;
+        };
+        let Some(&index) = self.by_name.get(&name) else {
+            findings.complain("D1", at, machines, format!("{name:?} was never accepted"));
+            return None;
+        };
+        self.check_content(at, index, taken, findings);
+        self.check_session(at, index, taken, findings);
+        self.check_repeats(at, index, taken, findings);
+        let told = self.told.entry((taken.receiver.number, taken.peer)).or_default();
+        let delivery = Delivery { process: taken.receiver.number, session: told.session, at };
+        let last = told.last.entry(name.channel).or_insert(name.place);
+        *last = (*last).max(name.place);
+        self.records[index].deliveries.push(delivery);
+        self.delivered += 1;
+        Some(name)
+    }
+
+    /// An application said that it is done with a message.
+    pub(crate) fn on_done(&mut self, at: Micros, name: Name) {
+        if let Some(&index) = self.by_name.get(&name) {
+            self.records[index].done.get_or_insert(at);
+        }
+    }
+
+    /// A process is no more; nobody is left to be told its verdicts.
+    pub(crate) fn on_death(&mut self, process: u32) {
+        self.open.retain(|(owner, _), _| *owner != process);
+        for record in self.records.iter_mut().filter(|record| record.accepted.name.process == process) {
+            record.gone = true;
+        }
+    }
+
+    /// How many messages of `process` to `peer` still wait for their verdict.
+    pub(crate) fn waiting(&self, process: u32, peer: usize) -> u64 {
+        self.open.get(&(process, peer)).copied().unwrap_or_default()
+    }
+
+    /// How many messages wait for their verdict in all.
+    pub(crate) fn waiting_in_all(&self) -> u64 {
+        self.open.values().sum()
+    }
+
+    /// How many messages were accepted.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    /// The bytes that still wait for a verdict from `process` to `peer`.
+    pub(crate) fn backlog(&self, process: u32, peer: usize) -> u64 {
+        let mine = self.records.iter().filter(|record| {
+            record.verdict.is_none() && record.accepted.name.process == process && record.accepted.name.to == peer
+        });
+        mine.map(|record| record.accepted.len as u64 + 64).sum()
+    }
+
+    /// What still waits for a verdict from `process` to `peer`, for people.
+    pub(crate) fn show_waiting(&self, process: u32, peer: usize) -> String {
+        let mut names = self.records.iter().filter(|record| {
+            record.verdict.is_none() && record.accepted.name.process == process && record.accepted.name.to == peer
+        });
+        let shown: Vec<String> = names.by_ref().take(4).map(Record::show).collect();
+        format!("{}{}", shown.join("; "), if names.next().is_some() { "; ..." } else { "" })
+    }
+
+    /// How often each outcome was told.
+    pub(crate) fn outcomes(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for record in &self.records {
+            let name = match &record.verdict {
+                None => "none (sender gone)".to_owned(),
+                Some((_, outcome)) => format!("{outcome:?}"),
+            };
+            *counts.entry(name).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The run is over: every verdict is there, and every one is true.
+    pub(crate) fn finish(&mut self, at: Micros, findings: &mut Findings) {
+        for record in &self.records {
+            let pair = (record.accepted.name.process, record.accepted.name.to);
+            let ended = self.ended.get(&pair).copied().unwrap_or_default();
+            record.check_end(at, ended, findings);
+        }
+        for &(when, gap, receiver) in &self.gaps {
+            let record = &self.records[gap];
+            let excused = match &record.verdict {
+                Some((_, Outcome::NotDelivered(_))) => true,
+                Some((told, _)) => *told <= when,
+                None => false,
+            };
+            if !excused {
+                let text = format!("{} was passed over on its channel", record.show());
+                findings.complain("D1", when, (record.accepted.sender.machine, receiver), text);
+            }
+        }
+    }
+
+    fn check_content(&self, at: Micros, index: usize, taken: &Taken<'_>, findings: &mut Findings) {
+        let record = &self.records[index];
+        let (name, machines) = (record.accepted.name, (taken.receiver.machine, taken.peer));
+        let right = name.to == taken.receiver.identity
+            && record.accepted.sender.identity == taken.peer
+            && name.channel == taken.channel
+            && record.accepted.len == taken.body.len()
+            && record.accepted.wants_done == taken.wants_done
+            && is_body_of(name, taken.body);
+        if !right {
+            let text = format!(
+                "{} came as {} bytes on channel {} from {}",
+                record.show(),
+                taken.body.len(),
+                taken.channel,
+                taken.peer
+            );
+            findings.complain("D1", at, machines, text);
+        }
+    }
+
+    fn check_session(&mut self, at: Micros, index: usize, taken: &Taken<'_>, findings: &mut Findings) {
+        let name = self.records[index].accepted.name;
+        let machines = (taken.receiver.machine, taken.peer);
+        let told = self.told.entry((taken.receiver.number, taken.peer)).or_default();
+        if !told.open {
+            let when = if told.session == 0 { "before its session began" } else { "after its session ended" };
+            findings.complain("D5", at, machines, format!("{name:?} came {when}"));
+        }
+        let partner = *told.partner.get_or_insert(name.process);
+        if partner != name.process {
+            let text = format!("{name:?} came in a session with process {partner}");
+            findings.complain("D1", at, machines, text);
+        }
+        let last = told.last.get(&name.channel).copied();
+        if let Some(last) = last
+            && name.place <= last
+        {
+            findings.complain("D1", at, machines, format!("{name:?} came after place {last}"));
+        }
+        let first = last.map_or(0, |last| last + 1);
+        self.note_gaps(at, first, name, taken.receiver.machine);
+    }
+
+    /// Whatever precedes `name` on its channel and is nowhere must be accounted for by its verdict.
+    fn note_gaps(&mut self, at: Micros, first: u32, name: Name, receiver: usize) {
+        for place in (first..name.place).rev() {
+            let Some(&index) = self.by_name.get(&Name { place, ..name }) else { break };
+            let record = &self.records[index];
+            if !record.deliveries.is_empty() {
+                break; // and everything before it was looked at when it came
+            }
+            if record.verdict.is_none() || matches!(record.verdict, Some((_, Outcome::Unknown(_)))) {
+                self.gaps.push((at, index, receiver));
+            }
+        }
+    }
+
+    fn check_repeats(&self, at: Micros, index: usize, taken: &Taken<'_>, findings: &mut Findings) {
+        let record = &self.records[index];
+        let machines = (taken.receiver.machine, taken.peer);
+        if taken.flagged && !record.accepted.may_resend {
+            let text = format!("{} is called a possible duplicate but may not be sent twice", record.show());
+            findings.complain("D4", at, machines, text);
+        }
+        if let Some((told, Outcome::Delivered)) = record.verdict
+            && taken.prompt
+            && told < at
+            && record.deliveries.is_empty()
+        {
+            let text = format!("{}: Delivered was told at {told}, before it came", record.show());
+            findings.complain("D3", at, machines, text);
+        }
+        let Some(before) = record.deliveries.last() else { return };
+        if !(taken.flagged && record.accepted.may_resend) {
+            let text = format!("{} was delivered before: {before:?}", record.show());
+            findings.complain("D4", at, machines, text);
+        }
+    }
+}
+
+impl Record {
+    fn check_verdict(&self, at: Micros, machines: (usize, usize), outcome: &Outcome, findings: &mut Findings) {
+        match outcome {
+            Outcome::Processed if self.done.is_none() => {
+                let text = format!("{}: Processed, but nobody is done with it", self.show());
+                findings.complain("D3", at, machines, text);
+            }
+            Outcome::NotDelivered(reason) if !self.deliveries.is_empty() => {
+                let text = format!("{}: NotDelivered({reason}), but it was delivered", self.show());
+                findings.complain("D3", at, machines, text);
+            }
+            _ => {}
+        }
+    }
+
+    fn check_end(&self, at: Micros, ended: u32, findings: &mut Findings) {
+        let machines = (self.accepted.sender.machine, self.accepted.name.to);
+        match &self.verdict {
+            None if !self.gone => {
+                findings.complain("D2", at, machines, format!("{} has no verdict", self.show()));
+            }
+            Some((when, outcome @ (Outcome::Delivered | Outcome::Processed))) if self.deliveries.is_empty() => {
+                let text = format!("{}: {outcome:?}, but it reached no inbox", self.show());
+                findings.complain("D3", *when, machines, text);
+            }
+            Some((when, Outcome::NotDelivered(reason))) if !self.deliveries.is_empty() => {
+                let text = format!("{}: NotDelivered({reason}), but it was delivered", self.show());
+                findings.complain("D3", *when, machines, text);
+            }
+            Some((when, Outcome::Unknown(reason))) if ended == 0 => {
+                let text = format!("{}: Unknown({reason}), but no session ended", self.show());
+                findings.complain("D3", *when, machines, text);
+            }
+            Some((when, Outcome::Delivered)) if self.accepted.wants_done && ended == 0 => {
+                let text = format!("{}: only Delivered, though Processed was asked for", self.show());
+                findings.complain("D3", *when, machines, text);
+            }
+            _ => {}
+        }
+    }
+
+    fn show(&self) -> String {
+        let Name { process, to, channel, place } = self.accepted.name;
+        format!(
+            "message {place} of channel {channel} from process {process} to {to} ({} bytes, accepted {:.3} s)",
+            self.accepted.len,
+            self.accepted.at as f64 / 1e6
+        )
+    }
+}
+
+/// The body of a message of `len` bytes, which is at least [`SHORTEST`].
+pub(crate) fn body_of(name: Name, len: usize) -> Vec<u8> {
+    let mut body = Vec::with_capacity(len + 8);
+    body.extend(name.process.to_le_bytes());
+    body.extend((name.to as u16).to_le_bytes());
+    body.extend((name.channel as u16).to_le_bytes());
+    body.extend(name.place.to_le_bytes());
+    body.extend((len as u32).to_le_bytes());
+    let mut word = seed_of(name);
+    while body.len() < len {
+        word = word.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        body.extend(word.to_le_bytes());
+    }
+    body.truncate(len);
+    body
+}
+
+fn seed_of(name: Name) -> u64 {
+    mix(mix(u64::from(name.process) << 32 | u64::from(name.place)) ^ name.channel << 16 ^ name.to as u64)
+}
+
+fn read_name(body: &[u8]) -> Option<Name> {
+    let number = |at: usize, len: usize| {
+        body.get(at..at + len).map(|bytes| bytes.iter().rev().fold(0_u64, |n, byte| n << 8 | u64::from(*byte)))
+    };
+    Some(Name {
+        process: number(0, 4)? as u32,
+        to: number(4, 2)? as usize,
+        channel: number(6, 2)?,
+        place: number(8, 4)? as u32,
+    })
+}
+
+fn is_body_of(name: Name, body: &[u8]) -> bool {
+    body == body_of(name, body.len().max(SHORTEST))
+}

@@ -1,0 +1,265 @@
+//! The life of links as both ends tell it: states, connections, sessions (S1 to S4, S6, S8, S10).
+
+use super::{Findings, Process};
+use crate::clock::{Micros, SECOND};
+use crate::subject::{End, LinkState, Standing, View, declared};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most connections a link may receive on (SPEC 8.5).
+const MOST_CONNECTIONS: usize = 4;
+
+/// How long a connection may drain at least (SPEC 6.6).
+const DRAIN: Micros = 10 * SECOND;
+
+/// How far apart two switches between two processes with one key must be (S8).
+const SWITCH: Micros = 30 * SECOND;
+
+/// What is known of one link, seen from one process.
+#[derive(Debug, Default)]
+struct Seen {
+    state: Option<LinkState>,
+    draining: BTreeMap<(u64, bool), Micros>,
+    last_heard: Micros,
+    last_sent: Micros,
+    owed_since: Option<Micros>,
+    restarts: u32,
+}
+
+/// What may have ended sessions of a pair of identities so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Excuses {
+    closes: u32,
+    cloned: bool,
+}
+
+/// The books on every link of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    seen: BTreeMap<(u32, usize), Seen>,
+    excuses: BTreeMap<(usize, usize), Excuses>,
+    /// Processes of an identity, in the order of their start.
+    lives: BTreeMap<usize, Vec<(Micros, u32)>>,
+    /// Transitions taken, by name.
+    pub(crate) edges: BTreeMap<String, u64>,
+    /// When each process was told that an identity runs twice.
+    pub(crate) duplicates: Vec<(Micros, u32, usize)>,
+    partners: BTreeMap<(u32, usize), Vec<(Micros, u32)>>,
+    addressed: BTreeSet<(u32, usize)>,
+}
+
+impl Links {
+    /// A process began.
+    pub(crate) fn on_birth(&mut self, at: Micros, process: Process) {
+        self.lives.entry(process.identity).or_default().push((at, process.number));
+    }
+
+    /// An identity runs twice from now on; much of what holds for one process does not then.
+    pub(crate) fn on_clone(&mut self, identity: usize, peers: impl Iterator<Item = usize>) {
+        for peer in peers {
+            self.excuses.entry(pair(identity, peer)).or_default().cloned = true;
+        }
+    }
+
+    /// Whether two processes ever shared an identity of this pair.
+    pub(crate) fn is_cloned(&self, one: usize, other: usize) -> bool {
+        self.excuses.get(&pair(one, other)).is_some_and(|excuses| excuses.cloned)
+    }
+
+    /// Whether an application ever closed the session of this pair.
+    pub(crate) fn was_closed(&self, one: usize, other: usize) -> bool {
+        self.excuses.get(&pair(one, other)).is_some_and(|excuses| excuses.closes > 0)
+    }
+
+    /// An application closed the session of a pair.
+    pub(crate) fn on_close(&mut self, one: usize, other: usize) {
+        self.excuses.entry(pair(one, other)).or_default().closes += 1;
+    }
+
+    /// A link told of a transition (S3).
+    pub(crate) fn on_state(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        step: (LinkState, LinkState),
+        cause: &str,
+        findings: &mut Findings,
+    ) {
+        let (from, to) = step;
+        let seen = self.seen.entry((process.number, peer)).or_default();
+        let before = seen.state.unwrap_or(LinkState::Idle);
+        if before != from || !declared(from, to) {
+            let text = format!("{from:?} to {to:?} ({cause}) after {before:?}");
+            findings.complain("S3", at, (process.machine, peer), text);
+        }
+        seen.state = Some(to);
+        *self.edges.entry(format!("{from:?} > {to:?}: {cause}")).or_default() += 1;
+    }
+
+    /// A session ended at `process` (S6).
+    pub(crate) fn on_ended(&mut self, at: Micros, process: Process, peer: usize, end: End, findings: &mut Findings) {
+        let excuses = self.excuses.get(&pair(process.identity, peer)).copied().unwrap_or_default();
+        let begun = self.born(process);
+        let restarts = self.lives.get(&peer).map_or(0, |lives| {
+            lives.iter().skip(1).filter(|(born, _)| *born >= begun).count() as u32
+        });
+        let seen = self.seen.entry((process.number, peer)).or_default();
+        seen.restarts += u32::from(end == End::PeerRestarted);
+        let excused = match end {
+            End::PeerRestarted => seen.restarts <= restarts || excuses.cloned,
+            End::PeerForgot | End::ClosedByPeer => excuses.closes > 0 || excuses.cloned,
+            End::ClosedHere => excuses.closes > 0 || excuses.cloned,
+            End::ProtocolViolation | End::Failed => false,
+        };
+        if !excused {
+            let text = format!("the session ended with {end:?}: {restarts} restarts, {excuses:?}");
+            findings.complain("S6", at, (process.machine, peer), text);
+        }
+    }
+
+    /// A session of `process` with `peer` turned out to be one with `partner` (S8).
+    pub(crate) fn on_partner(&mut self, at: Micros, process: Process, peer: usize, partner: u32, findings: &mut Findings) {
+        let partners = self.partners.entry((process.number, peer)).or_default();
+        match partners.last() {
+            Some(&(_, last)) if last == partner => {}
+            Some(&(when, _)) if partners.iter().any(|(_, before)| *before == partner) && at < when + SWITCH => {
+                let text = format!("back to process {partner} only {} us after leaving it", at - when);
+                findings.complain("S8", at, (process.machine, peer), text);
+                partners.push((at, partner));
+            }
+            _ => partners.push((at, partner)),
+        }
+    }
+
+    /// A process was told an address of `peer`.
+    pub(crate) fn on_told(&mut self, process: u32, peer: usize) {
+        self.addressed.insert((process, peer));
+    }
+
+    /// Whether a process ever had an address to reach `peer` at.
+    pub(crate) fn has_address(&self, process: u32, peer: usize) -> bool {
+        self.addressed.contains(&(process, peer))
+    }
+
+    /// A datagram of `peer` arrived.
+    pub(crate) fn on_heard(&mut self, at: Micros, process: u32, peer: usize) {
+        self.seen.entry((process, peer)).or_default().last_heard = at;
+    }
+
+    /// A datagram for `peer` went out.
+    pub(crate) fn on_sent(&mut self, at: Micros, process: u32, peer: usize) {
+        self.seen.entry((process, peer)).or_default().last_sent = at;
+    }
+
+    /// The machine of `process` was not itself: what it let slip is no fault of the code.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
+        for ((_, _), seen) in self.seen.range_mut((process, 0)..(process + 1, 0)) {
+            seen.draining.values_mut().for_each(|since| *since = at);
+            seen.last_heard = at;
+            seen.last_sent = at;
+            seen.owed_since = seen.owed_since.map(|_| at);
+        }
+    }
+
+    /// The state that was told last.
+    pub(crate) fn state(&self, process: u32, peer: usize) -> LinkState {
+        self.seen.get(&(process, peer)).and_then(|seen| seen.state).unwrap_or(LinkState::Idle)
+    }
+
+    /// Looks at one end of a link (S1, S10). `round_trip` is the worst of the network now.
+    pub(crate) fn on_view(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        view: &View,
+        round_trip: Micros,
+        findings: &mut Findings,
+    ) {
+        let machines = (process.machine, peer);
+        let seen = self.seen.entry((process.number, peer)).or_default();
+        let sending = view.connections.iter().filter(|one| one.standing == Standing::Sending).count();
+        if sending > 1 || view.connections.len() > MOST_CONNECTIONS {
+            findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
+        }
+        let draining = view.connections.iter().filter(|one| one.standing == Standing::Draining);
+        let now: BTreeSet<_> = draining.map(|one| (one.generation, one.by_us)).collect();
+        seen.draining.retain(|name, _| now.contains(name));
+        for name in now {
+            let since = *seen.draining.entry(name).or_insert(at);
+            // A probe timeout is at most a second at first and three round trips later on (RFC 9002 6.2).
+            if at - since > (3 * (SECOND + 3 * round_trip)).max(DRAIN) + SECOND {
+                let text = format!("{name:?} drains since {} us", at - since);
+                findings.complain("S1", at, machines, text);
+                seen.draining.insert(name, at);
+            }
+        }
+        let patience = 8 * (3 * round_trip + SECOND) + SECOND;
+        let in_flight = view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);
+        if !(view.state == LinkState::Connected && in_flight) {
+            seen.owed_since = None;
+        }
+        let since = *seen.owed_since.get_or_insert(at);
+        let silent = at.saturating_sub(since.max(seen.last_heard));
+        if view.state == LinkState::Connected && in_flight && silent > patience {
+            let text = format!("connected, with data in flight, and nothing heard for {silent} us");
+            findings.complain("S10", at, machines, text);
+            seen.last_heard = at;
+        }
+    }
+
+    /// Compares what both ends of a pair say of the connections that both have (S4, S6).
+    pub(crate) fn agree(&self, at: Micros, ends: ((Process, &View), (Process, &View)), findings: &mut Findings) {
+        let ((one, a), (other, b)) = ends;
+        for here in &a.connections {
+            let Some(there) = b.connections.iter().find(|there| there.hash == here.hash) else { continue };
+            if here.generation != there.generation || here.by_us == there.by_us {
+                let text = format!("one handshake, two results:\n  {here:?}\n  {there:?}");
+                findings.complain("S4", at, (one.machine, other.machine), text);
+            }
+            if here.bound && there.bound && (a.mine != b.theirs || a.theirs != b.mine) {
+                let text = format!("one connection, two sessions:\n  {a:?}\n  {b:?}");
+                findings.complain("S6", at, (one.machine, other.machine), text);
+            }
+        }
+    }
+
+    /// How long `process` has sent nothing at all to `peer`.
+    pub(crate) fn silence(&self, at: Micros, process: u32, peer: usize) -> Micros {
+        self.seen.get(&(process, peer)).map_or(0, |seen| at.saturating_sub(seen.last_sent))
+    }
+
+    /// Compares both ends of a pair that has come to rest (S2).
+    pub(crate) fn compare(
+        &self,
+        at: Micros,
+        ends: ((Process, &View), (Process, &View)),
+        findings: &mut Findings,
+    ) {
+        let ((one, a), (other, b)) = ends;
+        let agree = a.mine.is_some() && a.mine == b.theirs && a.theirs == b.mine;
+        let name = |view: &View| {
+            let sending = view.connections.iter().find(|one| one.standing == Standing::Sending);
+            sending.map(|one| (one.generation, one.by_us))
+        };
+        let same = match (name(a), name(b)) {
+            (Some((here, by_us)), Some((there, by_them))) => here == there && by_us != by_them,
+            (None, None) => true,
+            _ => false,
+        };
+        if !agree || !same {
+            let text = format!("the ends differ:\n  {a:?}\n  {b:?}");
+            findings.complain("S2", at, (one.machine, other.machine), text);
+        }
+    }
+
+    fn born(&self, process: Process) -> Micros {
+        let lives = self.lives.get(&process.identity).map(Vec::as_slice).unwrap_or_default();
+        lives.iter().find(|(_, number)| *number == process.number).map_or(0, |(born, _)| *born)
+    }
+}
+
+/// A pair of identities, in order.
+pub(crate) fn pair(one: usize, other: usize) -> (usize, usize) {
+    (one.min(other), one.max(other))
+}

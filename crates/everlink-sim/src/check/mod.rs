@@ -1,0 +1,66 @@
+//! Observers that stand outside the code they check.
+//!
+//! They see what goes in and what comes out: calls of applications, events, datagrams, what keys do,
+//! and snapshots. Each keeps books of its own and complains when the books do not agree with what
+//! an endpoint says. None of them asks the code under test whether it is right.
+
+pub(crate) mod abuse;
+pub(crate) mod bounds;
+pub(crate) mod crypto;
+pub(crate) mod delivery;
+pub(crate) mod link;
+pub(crate) mod liveness;
+pub(crate) mod mark;
+pub(crate) mod stream;
+
+use crate::clock::Micros;
+
+/// How many complaints a run keeps; what comes after the first few rarely says more.
+const MOST: usize = 16;
+
+/// One broken promise.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    pub(crate) invariant: &'static str,
+    pub(crate) at: Micros,
+    pub(crate) machines: (usize, usize),
+    pub(crate) text: String,
+}
+
+/// The broken promises of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    list: Vec<Finding>,
+    /// How many there were, kept or not.
+    pub(crate) total: usize,
+}
+
+impl Findings {
+    /// Notes that `invariant` does not hold between two machines (or for one, named twice).
+    pub(crate) fn complain(
+        &mut self,
+        invariant: &'static str,
+        at: Micros,
+        machines: (usize, usize),
+        text: String,
+    ) {
+        self.total += 1;
+        if self.list.len() < MOST {
+            self.list.push(Finding { invariant, at, machines, text });
+        }
+    }
+
+    /// All that was kept.
+    pub(crate) fn list(&self) -> &[Finding] {
+        &self.list
+    }
+}
+
+/// One life of one program: the numbers of its machine and of its identity, and one for itself that
+/// no other process of the world has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Process {
+    pub(crate) number: u32,
+    pub(crate) machine: usize,
+    pub(crate) identity: usize,
+}

@@ -1,0 +1,151 @@
+//! All observers of a world in one hand, and the trace they share.
+
+use crate::check::abuse::Abuse;
+use crate::check::bounds::Gauges;
+use crate::check::crypto::Ledger;
+use crate::check::delivery::{Accepted, Deliveries, Name, Outcome, Taken};
+use crate::check::link::Links;
+use crate::check::liveness::Liveness;
+use crate::check::mark::Marks;
+use crate::check::stream::{Reading, Streams};
+use crate::check::{Findings, Process};
+use crate::clock::Micros;
+use crate::subject::{End, Event};
+use crate::trace::{Lines, Trace};
+use std::collections::BTreeMap;
+
+/// What is written down about a world while it runs.
+pub(crate) struct Observer {
+    pub(crate) findings: Findings,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) streams: Streams,
+    pub(crate) links: Links,
+    pub(crate) ledger: Ledger,
+    pub(crate) abuse: Abuse,
+    pub(crate) gauges: Gauges,
+    pub(crate) liveness: Liveness,
+    pub(crate) marks: Marks,
+    pub(crate) trace: Trace,
+    /// Until when each process may keep silent towards a peer that refused it.
+    pub(crate) refused: BTreeMap<(u32, usize), Micros>,
+}
+
+impl Observer {
+    /// Observers that have seen nothing yet.
+    pub(crate) fn new(lines: Option<Lines>) -> Self {
+        Self {
+            findings: Findings::default(),
+            deliveries: Deliveries::default(),
+            streams: Streams::default(),
+            links: Links::default(),
+            ledger: Ledger::default(),
+            abuse: Abuse::default(),
+            gauges: Gauges::default(),
+            liveness: Liveness::default(),
+            marks: Marks::default(),
+            trace: Trace::new(lines),
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// An endpoint told its driver something. `peer` is the identity it concerns.
+    pub(crate) fn on_event(&mut self, at: Micros, process: Process, peer: Option<usize>, event: &Event) {
+        let machines = (process.machine, peer.unwrap_or(process.machine));
+        let text = format!("{event:?}");
+        self.trace.note(at, machines, text.as_bytes(), || format!("[{}] {}", process.number, shorten(&text)));
+        match (event, peer) {
+            (Event::State { from, to, cause, .. }, Some(peer)) => {
+                let step = (*from, *to);
+                self.links.on_state(at, process, peer, step, &format!("{cause:?}"), &mut self.findings);
+            }
+            (Event::DuplicateIdentity { .. }, Some(peer)) => {
+                self.marks.pass("duplicate identity told");
+                self.links.duplicates.push((at, process.number, peer));
+                self.refused.insert((process.number, peer), at + 60_000_000);
+            }
+            (Event::Refused { retry_after, .. }, Some(peer)) => {
+                self.marks.pass("refusal told");
+                let until = at.saturating_add(retry_after.as_micros() as u64 + 30_000_000);
+                self.refused.insert((process.number, peer), until);
+            }
+            _ => {}
+        }
+    }
+
+    /// An endpoint accepted a message.
+    pub(crate) fn on_accepted(&mut self, accepted: Accepted, id: u64) {
+        let (at, name, len) = (accepted.at, accepted.name, accepted.len);
+        let machines = (accepted.sender.machine, name.to);
+        self.trace.note(at, machines, &[name.place as u8, name.channel as u8, len as u8], || {
+            format!("[{}] accepts {}/{} for {} as {id}, {len} bytes", name.process, name.channel, name.place, name.to)
+        });
+        self.deliveries.on_accepted(accepted, id, &mut self.findings);
+    }
+
+    /// An endpoint told what became of a message.
+    pub(crate) fn on_verdict(&mut self, at: Micros, process: Process, to: usize, id: u64, outcome: Outcome) {
+        self.deliveries.on_verdict(at, process, to, id, outcome, &mut self.findings);
+    }
+
+    /// An application read a message.
+    pub(crate) fn on_taken(&mut self, at: Micros, taken: &Taken<'_>) -> Option<Name> {
+        let machines = (taken.receiver.machine, taken.peer);
+        let name = self.deliveries.on_taken(at, taken, &mut self.findings);
+        if let Some(name) = name {
+            self.links.on_partner(at, taken.receiver, taken.peer, name.process, &mut self.findings);
+        }
+        let what = [taken.channel as u8, taken.body.len() as u8, u8::from(taken.flagged)];
+        self.trace.note(at, machines, &what, || match name {
+            Some(name) => format!(
+                "[{}] reads {}/{} of process {}{}",
+                taken.receiver.number,
+                name.channel,
+                name.place,
+                name.process,
+                if taken.flagged { ", possibly a duplicate" } else { "" }
+            ),
+            None => format!("[{}] reads something strange", taken.receiver.number),
+        });
+        if taken.flagged {
+            self.marks.pass("possible duplicate read");
+        }
+        name
+    }
+
+    /// An application read that a session begins.
+    pub(crate) fn on_started(&mut self, at: Micros, process: Process, peer: usize) {
+        self.trace.note(at, (process.machine, peer), b"started", || {
+            format!("[{}] reads that a session with {peer} begins", process.number)
+        });
+        self.marks.pass("session began");
+        self.deliveries.on_started(at, process, peer, &mut self.findings);
+    }
+
+    /// An application read that a session is over.
+    pub(crate) fn on_ended(&mut self, at: Micros, process: Process, peer: usize, end: End) {
+        self.trace.note(at, (process.machine, peer), &[end as u8], || {
+            format!("[{}] reads that its session with {peer} is over: {end:?}", process.number)
+        });
+        self.marks.pass(&format!("session ended: {end:?}"));
+        self.deliveries.on_end_known(process, peer);
+        self.deliveries.on_ended(at, process, peer, &mut self.findings);
+        self.links.on_ended(at, process, peer, end, &mut self.findings);
+    }
+
+    /// An application read bytes of a stream.
+    pub(crate) fn on_stream_read(&mut self, at: Micros, machines: (usize, usize), reading: &mut Reading, bytes: &[u8]) {
+        self.trace.note(at, machines, bytes, || format!("reads {} bytes of a stream", bytes.len()));
+        self.streams.on_read(at, machines, reading, bytes, &mut self.findings);
+    }
+
+    /// An application reached the end of a stream.
+    pub(crate) fn on_stream_end(&mut self, at: Micros, machines: (usize, usize), reading: &Reading) {
+        self.marks.pass("stream read to its end");
+        self.streams.on_end(at, machines, reading, &mut self.findings);
+    }
+}
+
+/// The first part of a long line.
+fn shorten(text: &str) -> String {
+    text.chars().take(160).collect()
+}

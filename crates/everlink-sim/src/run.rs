@@ -1,0 +1,189 @@
+//! One run: faults, then none, then rest, then farewell; and what is looked at in each part.
+
+use crate::check::link::pair;
+use crate::check::liveness::{Look, Promise};
+use crate::clock::{Micros, SECOND};
+use crate::subject::{self, LinkState};
+use crate::world::World;
+
+/// For how long applications go on sending once the faults have stopped.
+const STILL_SENDING: Micros = 5 * SECOND;
+
+/// How long after the last verdict a pair may take to be at rest: connections drain for ten seconds.
+const REST: Micros = 15 * SECOND;
+
+/// How long a close may take: it flushes for three seconds, then waits for its answer, and its records
+/// are kept for ten.
+const FAREWELL: Micros = 40 * SECOND;
+
+/// The longest that is promised, and what the promises are measured from.
+const PATIENCE: Micros = 1_000 * SECOND;
+
+/// Lets a whole world happen.
+pub(crate) fn run(world: &mut World) {
+    let fair_at = world.settings.fair_at;
+    world.run_until(fair_at);
+    world.make_fair();
+    nudge(world);
+    world.run_until(fair_at + STILL_SENDING);
+    settle_down(world);
+    if converge(world) {
+        world.run_until(world.now + REST);
+        compare(world);
+    }
+    world.explain_findings();
+    farewell(world);
+    finish(world);
+    world.explain_findings();
+}
+
+/// Lets every application owe something to every peer.
+fn nudge(world: &mut World) {
+    let now = world.now;
+    for machine in 0..world.machines.len() {
+        if let Some((_, app)) = world.turn(machine) {
+            app.nudge(now);
+        }
+        world.appoint(machine);
+    }
+}
+
+fn settle_down(world: &mut World) {
+    for machine in 0..world.machines.len() {
+        if let Some((_, app)) = world.turn(machine) {
+            app.settle_down();
+        }
+        world.appoint(machine);
+    }
+}
+
+/// Waits until everything is delivered. False if a promise was broken meanwhile.
+fn converge(world: &mut World) -> bool {
+    let limit = world.now + PATIENCE;
+    while world.now < limit {
+        let mut done = true;
+        let mut late = false;
+        for one in 0..world.settings.nodes {
+            for other in 0..one {
+                done &= look_at_pair(world, one, other);
+                late |= world.observer.liveness.is_late((one, other));
+            }
+        }
+        if done || late {
+            return !late;
+        }
+        world.run_until(world.now + SECOND / 2);
+    }
+    false
+}
+
+fn look_at_pair(world: &mut World, one: usize, other: usize) -> bool {
+    let promise = promise(world, one, other);
+    let mut look = Look { connected: true, waiting: 0, backlog: 0 };
+    for (here, there) in [(one, other), (other, one)] {
+        let Some(process) = world.machines[here].process() else { continue };
+        let observer = &world.observer;
+        look.connected &= observer.links.state(process.number, there) == LinkState::Connected;
+        let waiting = observer.deliveries.waiting(process.number, there);
+        look.waiting += waiting;
+        if waiting > 0 {
+            look.backlog += observer.deliveries.backlog(process.number, there);
+        }
+    }
+    let (at, observer) = (world.now, &mut world.observer);
+    let done = observer.liveness.on_look(at, pair(one, other), look, promise, &mut observer.findings);
+    if !done && observer.liveness.is_late((one, other)) {
+        for (here, there) in [(one, other), (other, one)] {
+            if let Some(process) = world.machines[here].process() {
+                let waiting = world.observer.deliveries.show_waiting(process.number, there);
+                world.note(here, || format!("still owed to {there}: {waiting}"));
+            }
+        }
+    }
+    done
+}
+
+fn promise(world: &mut World, one: usize, other: usize) -> Promise {
+    let there = world.fabric.link(one, other).options.clone();
+    let back = world.fabric.link(other, one).options.clone();
+    let shared = (world.settings.nodes as u64 - 1).max(1);
+    Promise {
+        round_trip: there.worst_delay() + back.worst_delay(),
+        loss: there.mean_loss().max(back.mean_loss()),
+        rate: there.rate.min(back.rate) / shared,
+        refused: world.observer.links.is_cloned(one, other) || world.observer.links.was_closed(one, other),
+    }
+}
+
+/// Compares both ends of every pair that has come to rest.
+fn compare(world: &mut World) {
+    for one in 0..world.settings.nodes {
+        for other in 0..one {
+            let ends = [(one, other), (other, one)].map(|(here, there)| {
+                let (turn, _) = world.turn(here)?;
+                let view = subject::view(turn.endpoint, turn.now, turn.directory.id(there))?;
+                Some((turn.process, view))
+            });
+            if let [Some((here, a)), Some((there, b))] = &ends {
+                let (at, observer) = (world.now, &mut world.observer);
+                observer.links.compare(at, ((*here, a), (*there, b)), &mut observer.findings);
+            }
+        }
+    }
+}
+
+/// Lets every application close every session, and looks at what is left then.
+fn farewell(world: &mut World) {
+    for one in 0..world.settings.nodes {
+        for other in 0..one {
+            world.observer.links.on_close(one, other);
+        }
+    }
+    for machine in 0..world.machines.len() {
+        for peer in world.peers(machine) {
+            let polite = world.dice.coin();
+            if world.machines[machine].number > peer || polite {
+                world.with(machine, |turn| turn.endpoint.close(turn.now, turn.directory.id(peer), 0, "the run is over"));
+            }
+        }
+    }
+    world.run_until(world.now + FAREWELL);
+    check_rest(world);
+}
+
+/// Nothing may be left of a session that is closed (R4, S9, S11).
+fn check_rest(world: &mut World) {
+    for machine in 0..world.settings.nodes {
+        for peer in world.peers(machine) {
+            let Some((turn, _)) = world.turn(machine) else { continue };
+            let id = turn.directory.id(peer);
+            let (at, process) = (turn.at, turn.process);
+            let view = subject::view(turn.endpoint, turn.now, id);
+            let left = view.filter(|view| {
+                view.state != LinkState::Idle || !view.connections.is_empty() || view.theirs.is_some()
+            });
+            if let Some(view) = left {
+                let text = format!("left after the close: {view:?}");
+                world.observer.findings.complain("S9", at, (process.machine, peer), text);
+            }
+        }
+        let Some((turn, _)) = world.turn(machine) else { continue };
+        let (at, process) = (turn.at, turn.process);
+        if !subject::is_at_rest(turn.endpoint) {
+            let text = format!("a timer is left after the close: {:?}", turn.endpoint.poll_timeout());
+            world.observer.findings.complain("S11", at, (process.machine, process.machine), text);
+        }
+    }
+}
+
+fn finish(world: &mut World) {
+    for machine in 0..world.machines.len() {
+        world.count(machine);
+    }
+    let (at, observer) = (world.now, &mut world.observer);
+    observer.deliveries.finish(at, &mut observer.findings);
+    observer.ledger.finish(&mut observer.findings);
+    let confirmed = observer.ledger.confirmations();
+    let links = &observer.links;
+    observer.liveness.finish(&confirmed, |one, other| links.is_cloned(one, other), &mut observer.findings);
+}

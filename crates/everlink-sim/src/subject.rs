@@ -1,0 +1,196 @@
+//! The code under test, in the words that are used here.
+//!
+//! Only this file knows how `everlink_proto` spells its types; a change there is met here.
+
+use crate::check::delivery::Outcome;
+use crate::swarm::Settings;
+use everlink_proto::crypto::Provider;
+use everlink_proto::crypto::rustcrypto::RustCrypto;
+use everlink_proto::link::lifecycle::{Fact, Row};
+use everlink_proto::session::{EndReason, Verdict};
+use everlink_proto::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use everlink_proto::crypto::identity::Identity;
+pub(crate) use everlink_proto::id::PeerId;
+pub(crate) use everlink_proto::link::lifecycle::LinkState;
+pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
+pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, StreamId};
+
+/// Why a session ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum End {
+    /// The peer's process is a new one.
+    PeerRestarted,
+    /// The peer's process dropped the session.
+    PeerForgot,
+    /// Its own application closed it.
+    ClosedHere,
+    /// The peer's application closed it.
+    ClosedByPeer,
+    /// The peer broke the rules.
+    ProtocolViolation,
+    /// The endpoint failed.
+    Failed,
+}
+
+impl From<EndReason> for End {
+    fn from(reason: EndReason) -> Self {
+        match reason {
+            EndReason::PeerRestarted => Self::PeerRestarted,
+            EndReason::PeerForgot => Self::PeerForgot,
+            EndReason::ClosedHere => Self::ClosedHere,
+            EndReason::ClosedByPeer { .. } => Self::ClosedByPeer,
+            EndReason::ProtocolViolation => Self::ProtocolViolation,
+            EndReason::EndpointFailed => Self::Failed,
+        }
+    }
+}
+
+/// What a connection is used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// New data goes out on it.
+    Sending,
+    /// Kept until a higher one has carried an acknowledgement.
+    Kept,
+    /// On its way out.
+    Draining,
+}
+
+/// One connection of a link.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ConnectionView {
+    pub(crate) hash: [u8; 32],
+    pub(crate) generation: u64,
+    pub(crate) by_us: bool,
+    pub(crate) standing: Standing,
+    pub(crate) bound: bool,
+    pub(crate) in_flight: u64,
+    pub(crate) lost: u64,
+}
+
+/// One end of a link.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct View {
+    pub(crate) state: LinkState,
+    pub(crate) mine: Option<[u8; 16]>,
+    pub(crate) theirs: Option<[u8; 16]>,
+    pub(crate) in_session: bool,
+    pub(crate) connections: Vec<ConnectionView>,
+    /// What is bounded: name, value, cap.
+    pub(crate) gauges: Vec<(&'static str, u64, u64)>,
+}
+
+/// Looks at one end of a link, if there is one.
+pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Option<View> {
+    let snapshot = endpoint.snapshot(now, &peer)?;
+    let limits = Config::default().session;
+    let connections = snapshot.connections.iter().map(|one| ConnectionView {
+        hash: one.handshake_hash,
+        generation: one.order.generation,
+        by_us: one.initiated,
+        standing: match (one.current, one.ending) {
+            (true, _) => Standing::Sending,
+            (false, true) => Standing::Draining,
+            (false, false) => Standing::Kept,
+        },
+        bound: one.bound,
+        in_flight: one.in_flight,
+        lost: one.packets.2,
+    });
+    let session = &snapshot.session;
+    // A single message may pass the send budget, and the peer's window, alone.
+    let largest = 16 << 20;
+    Some(View {
+        state: snapshot.state,
+        mine: snapshot.mine.map(|half| half.0),
+        theirs: snapshot.theirs.map(|half| half.0),
+        in_session: snapshot.in_session,
+        connections: connections.collect(),
+        gauges: vec![
+            ("send budget", session.open_cost, limits.send_budget + largest),
+            ("inbox", session.inbox_cost, limits.link_window + largest),
+            ("inbox items", session.inbox_items as u64, limits.link_window / 32 + 3 * 64),
+            ("streams", session.streams as u64, 128),
+            ("attempts", snapshot.attempts as u64, 4),
+        ],
+    })
+}
+
+/// All that an endpoint holds of a link, for comparison before and after a datagram that must change
+/// nothing.
+pub(crate) fn digest(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
+    format!("{:?} {:?}", endpoint.snapshot(now, &peer), endpoint.footprint())
+}
+
+/// What endpoints count, summed over processes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) drops: BTreeMap<String, u64>,
+    pub(crate) marks: BTreeMap<String, u64>,
+    pub(crate) edges: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// Adds what `endpoint` counted.
+    pub(crate) fn add(&mut self, endpoint: &Endpoint) {
+        let stats = endpoint.stats();
+        for (reason, count) in &stats.drops {
+            *self.drops.entry(format!("{reason:?}")).or_default() += count;
+        }
+        for (mark, count) in &stats.marks {
+            *self.marks.entry(format!("{mark:?}")).or_default() += count;
+        }
+        for ((state, fact), count) in &stats.edges {
+            *self.edges.entry(format!("{state:?} on {fact:?}")).or_default() += count;
+        }
+    }
+}
+
+/// The ciphers that are used outside of simulations, in pure Rust.
+pub(crate) fn real_provider(has_aes: bool) -> Arc<dyn Provider> {
+    Arc::new(RustCrypto { has_aes })
+}
+
+/// Whether the table of the lifecycle has an edge between these states.
+pub(crate) fn declared(from: LinkState, to: LinkState) -> bool {
+    Fact::ALL.iter().any(|fact| from.row(*fact) == Row::Edge(to))
+}
+
+/// What the observers call a verdict.
+pub(crate) fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Delivered => Outcome::Delivered,
+        Verdict::Processed => Outcome::Processed,
+        Verdict::NotDelivered(reason) => Outcome::NotDelivered(format!("{reason:?}")),
+        Verdict::Unknown(reason) => Outcome::Unknown(format!("{reason:?}")),
+    }
+}
+
+/// The options of a channel.
+pub(crate) fn channel_options(on_restart: OnRestart) -> ChannelOptions {
+    ChannelOptions { on_restart }
+}
+
+/// The options of a message.
+pub(crate) fn send_options(wants_done: bool) -> SendOptions {
+    SendOptions { wants_done }
+}
+
+/// The configuration of every endpoint of a world.
+pub(crate) fn config(settings: &Settings) -> Config {
+    Config { rekey_after: Duration::from_micros(settings.rekey_after), ..Config::default() }
+}
+
+/// What an endpoint says about a link, for people.
+pub(crate) fn explain(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
+    endpoint.explain(now, &peer).map_or_else(|| "no link".to_owned(), |said| said.to_string())
+}
+
+/// Whether any timer is armed that is more than housekeeping.
+pub(crate) fn is_at_rest(endpoint: &mut Endpoint) -> bool {
+    endpoint.poll_timeout().is_none()
+}

@@ -1,0 +1,319 @@
+//! What befalls a world: faults begin, faults end, and one day there are none any more.
+
+use super::{Happening, Undo, World};
+use crate::clock::{MILLI, Micros};
+use crate::fault::Fault;
+use crate::machine::Condition;
+use crate::net::damage::junk;
+use crate::net::fabric::{Origin, Parcel, STRANGERS, stranger};
+use crate::net::rule::{Action, Rule};
+
+/// Over how long a replay of everything is spread.
+const REPLAY: Micros = 2_000 * MILLI;
+
+/// The application's code with which sessions are closed in the midst of a run.
+const BYE: u64 = 0;
+
+impl World {
+    /// Lets a scheduled fault begin.
+    pub(super) fn strike(&mut self, index: usize) {
+        let Some((_, fault)) = self.settings.faults.get(index).copied() else { return };
+        if self.fair || !self.can_strike(fault) {
+            return;
+        }
+        *self.struck.entry(fault.kind()).or_default() += 1;
+        self.note(0, || fault.to_string());
+        match fault {
+            Fault::Cut { one, other, lasts } => {
+                self.cut(one, other, lasts);
+                self.cut(other, one, lasts);
+            }
+            Fault::OneWay { from, to, lasts } => self.cut(from, to, lasts),
+            Fault::Slow { from, to, factor, lasts } => self.slow(from, to, factor, lasts),
+            Fault::Move { machine, noticed } => self.relocate(machine, false, noticed),
+            Fault::Rebind { machine } => self.relocate(machine, true, false),
+            Fault::Crash { machine, down, moves } => self.crash(machine, down, moves),
+            Fault::Suspend { machine, lasts } => self.pause(machine, Condition::Asleep, lasts),
+            Fault::Stall { machine, lasts } => self.pause(machine, Condition::Stalled, lasts),
+            Fault::ClockJump { machine, by } => self.jump(machine, by),
+            Fault::ClockFreeze { machine, lasts } => self.freeze(machine, lasts),
+            Fault::SocketDeath { machine, lasts } => self.kill_socket(machine, lasts),
+            Fault::SocketErrors { machine, to } => self.socket_errors(machine, to),
+            Fault::FalseChange { machine } => {
+                self.with(machine, |turn| turn.endpoint.handle_network_change(turn.now));
+            }
+            Fault::Redial { machine, to } => self.redial(machine, to),
+            Fault::CrossingDials { one, other } => {
+                self.redial(one, other);
+                self.redial(other, one);
+            }
+            Fault::SlowReader { machine, lasts } => {
+                let until = self.now + lasts;
+                if let Some((_, app)) = self.turn(machine) {
+                    app.be_slow(until);
+                }
+            }
+            Fault::Close { machine, to } => self.close(machine, to),
+            Fault::Clone { machine, lasts } => self.clone_identity(machine, lasts),
+            Fault::Replay => self.replay(),
+            Fault::Junk { machine, count } => self.throw_junk(machine, count),
+            Fault::Spoof { odds, lasts } => self.spoof(odds, lasts),
+        }
+    }
+
+    /// Lets a fault end.
+    pub(super) fn undo(&mut self, undo: Undo) {
+        match undo {
+            Undo::Heal(from, to) => {
+                let link = self.fabric.link(from, to);
+                link.cuts = link.cuts.saturating_sub(1);
+                self.note(from, || format!("{from} reaches {to} again"));
+            }
+            Undo::Speed(from, to, rate) if !self.fair => self.fabric.link(from, to).options.rate = rate,
+            Undo::Wake(machine) => {
+                if self.machines[machine].until <= self.now {
+                    self.wake(machine);
+                }
+            }
+            Undo::Start(machine) => {
+                self.force(machine);
+                self.start(machine);
+                self.spread_word(machine);
+                for about in self.peers(machine) {
+                    if self.dice.chance(800_000) {
+                        let at = self.now + self.dice.below(500 * MILLI);
+                        self.plan(at, Happening::Tell { machine, about });
+                    }
+                }
+            }
+            Undo::Bind(machine) => self.bind(machine),
+            Undo::Tick(machine) => {
+                self.forgive(machine);
+                self.settle(machine);
+            }
+            Undo::StopClone(machine) => {
+                self.kill(machine);
+                self.force(machine);
+            }
+            Undo::Revoke => self.fabric.clear_rules(),
+            Undo::Speed(..) => {}
+        }
+    }
+
+    /// Ends all faults: the network is as `settings.fair` says, everybody runs, and of each pair one
+    /// at least knows where the other is.
+    pub(crate) fn make_fair(&mut self) {
+        self.fair = true;
+        self.note(0, || "faults stop".to_owned());
+        self.fabric.clear_rules();
+        let machines = self.machines.len();
+        for from in 0..machines {
+            for to in 0..machines {
+                let fair = self.settings.fair[from * machines + to].clone();
+                let link = self.fabric.link(from, to);
+                link.options = fair;
+                link.cuts = 0;
+            }
+        }
+        for number in 0..machines {
+            if number >= self.settings.nodes {
+                self.kill(number);
+                continue;
+            }
+            if self.machines[number].condition != Condition::Awake {
+                self.force(number);
+            }
+            self.wake(number);
+            if self.machines[number].life.is_none() {
+                self.force(number);
+            }
+            self.start(number);
+            if !self.machines[number].socket_works {
+                self.bind(number);
+            }
+            if let Some((_, app)) = self.turn(number) {
+                app.hurry();
+            }
+        }
+        self.reveal();
+        self.observer.liveness.on_fair(self.now);
+    }
+
+    /// Notes that a machine has reason for more handshakes than usual.
+    pub(super) fn force(&mut self, machine: usize) {
+        let identity = self.machines[machine].identity;
+        self.observer.liveness.on_forced(self.now, identity);
+    }
+
+    fn can_strike(&self, fault: Fault) -> bool {
+        match fault {
+            Fault::Crash { machine, .. } | Fault::ClockJump { machine, .. } => self.machines[machine].life.is_some(),
+            Fault::Suspend { machine, .. }
+            | Fault::Stall { machine, .. }
+            | Fault::SocketErrors { machine, .. }
+            | Fault::FalseChange { machine }
+            | Fault::Redial { machine, .. }
+            | Fault::Close { machine, .. }
+            | Fault::SlowReader { machine, .. }
+            | Fault::ClockFreeze { machine, .. }
+            | Fault::SocketDeath { machine, .. } => self.machines[machine].runs(),
+            Fault::CrossingDials { one, other } => self.machines[one].runs() && self.machines[other].runs(),
+            Fault::Clone { machine, .. } => {
+                self.machines[machine].life.is_some()
+                    && self.machines.iter().skip(self.settings.nodes).any(|spare| spare.identity == machine && spare.life.is_none())
+            }
+            _ => true,
+        }
+    }
+
+    fn cut(&mut self, from: usize, to: usize, lasts: Micros) {
+        self.fabric.link(from, to).cuts += 1;
+        self.plan(self.now + lasts, Happening::Undo(Undo::Heal(from, to)));
+    }
+
+    fn slow(&mut self, from: usize, to: usize, factor: u64, lasts: Micros) {
+        let options = &mut self.fabric.link(from, to).options;
+        let rate = options.rate;
+        options.rate = (rate / factor).max(4_000);
+        self.plan(self.now + lasts, Happening::Undo(Undo::Speed(from, to, rate)));
+    }
+
+    fn crash(&mut self, machine: usize, down: Micros, moves: bool) {
+        self.kill(machine);
+        self.machines[machine].condition = Condition::Awake;
+        if moves {
+            self.machines[machine].next_address(false);
+        }
+        self.plan(self.now + down, Happening::Undo(Undo::Start(machine)));
+    }
+
+    fn pause(&mut self, machine: usize, condition: Condition, lasts: Micros) {
+        self.force(machine);
+        self.machines[machine].condition = condition;
+        self.machines[machine].until = self.now + lasts;
+        self.plan(self.now + lasts, Happening::Undo(Undo::Wake(machine)));
+    }
+
+    fn jump(&mut self, machine: usize, by: Micros) {
+        self.force(machine);
+        let now = self.now;
+        self.machines[machine].clock.jump(now, by);
+        self.forgive(machine);
+        self.settle(machine);
+    }
+
+    fn freeze(&mut self, machine: usize, lasts: Micros) {
+        let now = self.now;
+        let until = (now + lasts).min(self.settings.fair_at.max(now));
+        self.machines[machine].clock.freeze(now, until);
+        self.settle(machine);
+        self.plan(until, Happening::Undo(Undo::Tick(machine)));
+    }
+
+    fn kill_socket(&mut self, machine: usize, lasts: Micros) {
+        self.machines[machine].socket_works = false;
+        self.force(machine);
+        self.plan(self.now + lasts, Happening::Undo(Undo::Bind(machine)));
+    }
+
+    fn bind(&mut self, machine: usize) {
+        if self.machines[machine].life.is_none() || self.machines[machine].socket_works {
+            return;
+        }
+        self.machines[machine].socket_works = true;
+        self.force(machine);
+        self.relocate(machine, true, true);
+        self.forgive(machine);
+    }
+
+    fn socket_errors(&mut self, machine: usize, to: usize) {
+        let address = self.machines[to].address;
+        for _ in 0..self.dice.between(1, 20) {
+            let at = self.now + self.dice.below(1_000 * MILLI);
+            self.plan(at, Happening::Refused { machine, to: address });
+        }
+    }
+
+    fn redial(&mut self, machine: usize, to: usize) {
+        self.force(machine);
+        let identity = self.machines[to].identity;
+        self.with(machine, |turn| turn.endpoint.redial(turn.now, turn.directory.id(identity)));
+    }
+
+    fn close(&mut self, machine: usize, to: usize) {
+        let (own, peer) = (self.machines[machine].identity, self.machines[to].identity);
+        self.force(machine);
+        self.observer.links.on_close(own, peer);
+        self.with(machine, |turn| {
+            turn.endpoint.close(turn.now, turn.directory.id(peer), BYE, "the simulated application had enough");
+        });
+    }
+
+    fn clone_identity(&mut self, machine: usize, lasts: Micros) {
+        let spare = self.machines.iter().skip(self.settings.nodes).find(|spare| {
+            spare.identity == machine && spare.life.is_none()
+        });
+        let Some(spare) = spare.map(|spare| spare.number) else { return };
+        self.observer.links.on_clone(machine, 0..self.settings.nodes);
+        self.force(spare);
+        self.start(spare);
+        for about in self.peers(spare) {
+            self.tell(spare, about);
+        }
+        self.plan(self.now + lasts, Happening::Undo(Undo::StopClone(spare)));
+    }
+
+    fn replay(&mut self) {
+        let tape = self.fabric.tape().to_vec();
+        for parcel in tape {
+            let owner = self.machine_at(&parcel);
+            let Some(to) = owner else { continue };
+            let at = self.now + self.dice.below(REPLAY);
+            let from = if self.dice.coin() { parcel.from } else { stranger(self.dice.below(STRANGERS)) };
+            self.plan(at, Happening::Arrive(Parcel { from, to, origin: Origin::Replayed, ..parcel }));
+        }
+    }
+
+    /// Where the identity for which an old datagram was meant is now.
+    fn machine_at(&self, parcel: &Parcel) -> Option<std::net::SocketAddr> {
+        let identity = *self.known.get(&parcel.to)?;
+        Some(self.machines[identity].address)
+    }
+
+    fn throw_junk(&mut self, machine: usize, count: u32) {
+        for _ in 0..count {
+            let at = self.now + self.dice.below(1_000 * MILLI);
+            let from = if self.dice.chance(800_000) {
+                stranger(self.dice.below(STRANGERS))
+            } else {
+                let other = self.dice.below(self.machines.len() as u64) as usize;
+                self.machines[other].address
+            };
+            let bytes = junk(&mut self.dice);
+            let to = self.machines[machine].address;
+            let parcel = Parcel { from, to, sender: machine, bytes, origin: Origin::Junk };
+            self.plan(at, Happening::Arrive(parcel));
+        }
+    }
+
+    fn spoof(&mut self, odds: u32, lasts: Micros) {
+        let action = Action::CopyFromStranger;
+        self.fabric.add_rule(Rule { from: None, to: None, kind: None, odds, left: u32::MAX, action });
+        self.plan(self.now + lasts, Happening::Undo(Undo::Revoke));
+    }
+
+    /// Lets one or both of each pair know where the other is.
+    fn reveal(&mut self) {
+        for one in 0..self.settings.nodes {
+            for other in 0..one {
+                let (here, there) = self.dice.pick(&[(true, true), (true, false), (false, true)]);
+                if here {
+                    self.tell(one, other);
+                }
+                if there {
+                    self.tell(other, one);
+                }
+            }
+        }
+    }
+}
