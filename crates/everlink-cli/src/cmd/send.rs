@@ -146,8 +146,9 @@ async fn tell_of_outages(link: &Link) {
             },
             () = wait_until(word_due) => {
                 told = true;
-                let Ok(explanation) = link.explain() else { return };
-                say(format!("waiting for {:#}: {explanation}", link.peer()));
+                if let Ok(Some(explanation)) = link.explain() {
+                    say(format!("waiting for {:#}: {explanation}", link.peer()));
+                }
             }
         }
     }
