@@ -9,7 +9,7 @@ mod settle;
 use core::{net::SocketAddr, time::Duration};
 
 pub(crate) use self::{
-    packet::{Offer, Slot},
+    packet::{Offer, Opened, Slot, open_first},
     settle::{Record, Settled},
 };
 use crate::{

@@ -4,7 +4,7 @@ use core::{net::SocketAddr, ops::Range};
 
 use super::{Connection, Record};
 use crate::{
-    crypto::TAG_LEN,
+    crypto::{TAG_LEN, keys::PacketKeys, replay::ReplayWindow},
     path::Errand,
     recovery::{SendBudget, SentPacket},
     rng::Rng,
@@ -19,8 +19,9 @@ use crate::{
     },
 };
 
-/// A packet that is sent to prove an address holds HELLO, ACK and one frame of 9 bytes, and no more.
-const ERRAND_SIZE: usize = 256;
+/// The shortest packet that is sent: shorter ones are padded. So the answer to a packet from an unproved
+/// address (a challenge, or the response to one) is never longer than what it answers (SPEC 4.4).
+const SHORTEST: usize = 48;
 
 /// A packet that opened: the only way to its payload.
 #[derive(Debug)]
@@ -48,19 +49,8 @@ pub(crate) struct Slot {
 impl Connection {
     /// Opens a packet in place. If it does not open, nothing has changed but the count of failures.
     pub(crate) fn open(&mut self, datagram: &mut [u8]) -> Result<Opened, DropReason> {
-        let clear = self.keys.unprotect(datagram).ok_or(DropReason::Malformed)?;
-        let truncated = u32::from_be_bytes(clear.packet_number);
-        let number = decode_packet_number(self.path.largest_received(), truncated);
-        if !self.path.replay.check(number) {
-            return Err(DropReason::Replayed);
-        }
-        let (header, sealed) = datagram.split_at_mut_checked(SHORT_HEADER).ok_or(DropReason::Malformed)?;
-        let len =
-            self.keys.open(self.path.number, number, header, sealed).map_err(|_| DropReason::NotAuthentic)?;
-        if len == 0 || clear.flags != SHORT_FLAGS {
-            return Err(DropReason::Malformed);
-        }
-        Ok(Opened { number, payload: SHORT_HEADER..SHORT_HEADER + len })
+        let largest = self.path.largest_received();
+        open(&mut self.keys, self.path.number, largest, Some(&self.path.replay), datagram)
     }
 
     /// Appends one datagram to `buf`, if there is anything to say, and tells where it goes.
@@ -75,7 +65,7 @@ impl Connection {
         if self.path.recovery.is_full() {
             return None;
         }
-        if self.path.migration.has_errand(ERRAND_SIZE) {
+        if self.path.migration.has_errand(SHORTEST) {
             return self.write_errand(now, rng, slot, buf);
         }
         let to = self.path.remote();
@@ -192,8 +182,8 @@ impl Connection {
         if slot.to.is_some() {
             return None;
         }
-        let (errand, to) = self.path.migration.take_errand(ERRAND_SIZE)?;
-        let mut packet = Packet::begin(buf, ERRAND_SIZE);
+        let (errand, to) = self.path.migration.take_errand(SHORTEST)?;
+        let mut packet = Packet::begin(buf, SHORTEST);
         match errand {
             Errand::Challenge(challenge) => {
                 packet.push_recorded(&Frame::PathChallenge(challenge), Record::Challenge(challenge));
@@ -202,10 +192,6 @@ impl Connection {
                 packet.push(&Frame::PathResponse(response));
             }
         }
-        if let Some(hello) = self.hello {
-            packet.push_recorded(&Frame::Hello(hello), Record::Hello);
-        }
-        self.write_ack(now, &mut packet);
         self.seal(now, rng, packet).then_some(to)
     }
 
@@ -217,7 +203,8 @@ impl Connection {
             return false;
         }
         let number = self.path.recovery.next_packet_number(rng);
-        buf.resize(buf.len() + TAG_LEN, 0);
+        // PADDING is a zero byte (SPEC 5).
+        buf.resize((buf.len() + TAG_LEN).max(start + SHORTEST), 0);
         let Some(datagram) = buf.get_mut(start..) else { return false };
         let header = ShortHeader::new(self.path.ids.remote, number).encode();
         let size = datagram.len();
@@ -236,6 +223,31 @@ impl Connection {
         self.path.on_sent(now, number, sent);
         true
     }
+}
+
+/// Opens the first packet that arrives under new keys: the confirmation of a handshake.
+pub(crate) fn open_first(keys: &mut PacketKeys, datagram: &mut [u8]) -> Result<Opened, DropReason> {
+    open(keys, 0, None, None, datagram)
+}
+
+fn open(
+    keys: &mut PacketKeys,
+    path: u32,
+    largest: Option<u64>,
+    replay: Option<&ReplayWindow>,
+    datagram: &mut [u8],
+) -> Result<Opened, DropReason> {
+    let clear = keys.unprotect(datagram).ok_or(DropReason::Malformed)?;
+    let number = decode_packet_number(largest, u32::from_be_bytes(clear.packet_number));
+    if replay.is_some_and(|replay| !replay.check(number)) {
+        return Err(DropReason::Replayed);
+    }
+    let (header, sealed) = datagram.split_at_mut_checked(SHORT_HEADER).ok_or(DropReason::Malformed)?;
+    let len = keys.open(path, number, header, sealed).map_err(|_| DropReason::NotAuthentic)?;
+    if len == 0 || clear.flags != SHORT_FLAGS {
+        return Err(DropReason::Malformed);
+    }
+    Ok(Opened { number, payload: SHORT_HEADER..SHORT_HEADER + len })
 }
 
 /// A packet being filled at the end of a buffer.

@@ -8,7 +8,7 @@ use super::{
     slots::{Pending, Place},
 };
 use crate::{
-    connection::{Birth, Connection},
+    connection::{Birth, Connection, open_first},
     crypto::{
         Role,
         cookie::{seal_cookie, seal_versions, source},
@@ -154,9 +154,11 @@ impl Endpoint {
 
     /// The first packet under the keys of a slot makes it a connection; before that nothing changes.
     pub(super) fn on_confirmation(&mut self, now: Instant, from: SocketAddr, slot: u64, datagram: &mut [u8]) {
-        if !self.confirms(slot, datagram) {
-            return self.shared.stats.drop(DropReason::NotAuthentic);
-        }
+        let Some(pending) = self.slots.get_mut(slot) else { return };
+        let opened = match open_first(&mut pending.keys, datagram) {
+            Ok(opened) => opened,
+            Err(reason) => return self.shared.stats.drop(reason),
+        };
         let Some(mut slot) = self.slots.take(slot) else { return };
         let Some(link) = self.link_for(now, slot.peer, Some(slot.hello.half)) else {
             self.shared.router.forget(slot.id);
@@ -169,21 +171,9 @@ impl Endpoint {
         let connection = Connection::new(now, &slot.birth, slot.keys, ctx.shared.config.congestion);
         let link = self.links.get_mut(link);
         link.accept(&mut ctx, connection);
-        link.on_datagram(&mut ctx, key, from, datagram);
+        link.on_opened(&mut ctx, key, from, opened, datagram);
         let link = link.key;
         self.touch(now, link);
-    }
-
-    /// Whether `datagram` opens under the keys of a slot. Works on a copy, since a connection opens in place.
-    fn confirms(&mut self, slot: u64, datagram: &[u8]) -> bool {
-        self.slots.get_mut(slot).is_some_and(|slot| {
-            let mut copy = datagram.to_vec();
-            slot.keys.unprotect(&mut copy).is_some_and(|clear| {
-                let number = u64::from(u32::from_be_bytes(clear.packet_number));
-                let (header, sealed) = copy.split_at_mut(crate::wire::header::SHORT_HEADER);
-                slot.keys.open(0, number, header, sealed).is_ok()
-            })
-        })
     }
 
     /// A short packet for an id that nobody holds.

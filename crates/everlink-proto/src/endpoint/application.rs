@@ -81,9 +81,7 @@ impl Endpoint {
 
     /// The next link, in turn, with something to receive.
     pub fn next_unread(&mut self) -> Option<PeerId> {
-        let next = self.links.next_after(self.last_unread, |link| link.session.has_unread())?;
-        self.last_unread = Some(next);
-        Some(next)
+        self.links.next_unread()
     }
 
     /// The application is done with a message: its sender hears `Processed` if it asked to.
@@ -209,6 +207,7 @@ impl Endpoint {
     }
 
     fn link_to(&mut self, now: Instant, peer: PeerId) -> Result<LinkKey, SendError> {
+        self.look_for_sleep(now);
         if self.stopping {
             return Err(SendError::Stopped { peer });
         }
@@ -226,6 +225,7 @@ impl Endpoint {
     }
 
     fn with_link(&mut self, now: Instant, peer: PeerId, work: impl FnOnce(&mut crate::link::Link)) {
+        self.look_for_sleep(now);
         if let Some(key) = self.links.find(&peer) {
             work(self.links.get_mut(key));
             self.touch(now, key);

@@ -1,6 +1,5 @@
 //! The table of links: by identity for callers, by key for everything inside.
 
-use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
@@ -17,6 +16,8 @@ pub(crate) struct Links {
     by_peer: BTreeMap<PeerId, LinkKey>,
     ready: VecDeque<LinkKey>,
     is_ready: BTreeSet<LinkKey>,
+    unread: VecDeque<LinkKey>,
+    is_unread: BTreeSet<LinkKey>,
     timers: BTreeSet<(Instant, LinkKey)>,
     armed: BTreeMap<LinkKey, Instant>,
 }
@@ -65,6 +66,9 @@ impl Links {
         self.by_peer.remove(&peer);
         self.set_timer(key, None);
         self.unready(key);
+        if self.is_unread.remove(&key) {
+            self.unread.retain(|unread| *unread != key);
+        }
         if let Some(slot) = self.links.get_mut(usize::try_from(key.0).unwrap_or(usize::MAX)) {
             *slot = None;
         }
@@ -76,11 +80,25 @@ impl Links {
         self.by_peer.values().copied().collect()
     }
 
-    /// The next peer after `after`, around the table, that satisfies `wanted`.
-    pub(crate) fn next_after(&self, after: Option<PeerId>, wanted: impl Fn(&Link) -> bool) -> Option<PeerId> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let wraps = self.by_peer.range((start, Bound::Unbounded)).chain(self.by_peer.iter());
-        wraps.map(|(peer, key)| (*peer, *key)).find(|(_, key)| wanted(self.get(*key))).map(|(peer, _)| peer)
+    /// A link has something in its inbox.
+    pub(crate) fn set_unread(&mut self, key: LinkKey) {
+        if self.is_unread.insert(key) {
+            self.unread.push_back(key);
+        }
+    }
+
+    /// The next link, in turn, with something in its inbox.
+    pub(crate) fn next_unread(&mut self) -> Option<PeerId> {
+        loop {
+            let key = self.unread.pop_front()?;
+            let link = self.get(key);
+            if link.session.has_unread() {
+                let peer = link.peer;
+                self.unread.push_back(key);
+                return Some(peer);
+            }
+            self.is_unread.remove(&key);
+        }
     }
 
     pub(crate) fn set_ready(&mut self, key: LinkKey) {

@@ -68,7 +68,6 @@ pub struct Endpoint {
     unknown_budget: UnknownBudget,
     own_mac1: Mac1Key,
     messages_accepted: u64,
-    last_unread: Option<PeerId>,
     stopping: bool,
     /// The earliest deadline the driver was told.
     armed: Option<Instant>,
@@ -94,7 +93,6 @@ impl Endpoint {
             unknown_budget: UnknownBudget::new(now),
             own_mac1,
             messages_accepted: 0,
-            last_unread: None,
             stopping: false,
             armed: None,
             shared: Shared {
@@ -218,7 +216,7 @@ impl Endpoint {
             }
             self.links.unready(key);
             self.arm(now, key);
-            self.forget_if_over(key);
+            self.forget_if_over(now, key);
         }
         None
     }
@@ -306,6 +304,9 @@ impl Endpoint {
                 self.shared.router.forget(id);
             }
         }
+        if self.links.get(key).session.has_unread() {
+            self.links.set_unread(key);
+        }
         self.links.set_ready(key);
         self.arm(now, key);
     }
@@ -352,7 +353,7 @@ impl Endpoint {
     fn has_room_for(&self, peer: &PeerId) -> bool {
         self.links.find(peer).is_some()
             || self.links.len() < self.shared.config.max_links
-            || self.links.next_after(None, Link::is_forgettable).is_some()
+            || self.links.keys().into_iter().any(|key| self.links.get(key).is_forgettable())
     }
 
     /// Forgets the link that was idle for longest, if the table is full and one can go.
@@ -371,8 +372,10 @@ impl Endpoint {
     }
 
     /// After [`Self::stop`], a link that has said its goodbye is gone.
-    fn forget_if_over(&mut self, key: LinkKey) {
+    fn forget_if_over(&mut self, now: Instant, key: LinkKey) {
         if self.stopping && self.links.get(key).is_at_rest() {
+            let mut ctx = Context { now, shared: &mut self.shared };
+            self.links.get_mut(key).forget(&mut ctx);
             self.links.remove(key);
             if self.links.len() == 0 {
                 self.shared.events.push_back(Event::Stopped);

@@ -40,8 +40,8 @@ impl Link {
         let mut text = reason.to_owned();
         text.truncate(reason.floor_char_boundary(128));
         self.goodbye = Goodbye { code, application, retry_after_ms: 0, reason: text };
-        if self.session.phase() == Phase::Absent {
-            // Nobody knows of this session: there is nobody to tell.
+        if self.session.phase() == Phase::Absent && !self.session.owes() {
+            // Nobody knows of this session, and nothing waits for one: there is nobody to tell.
             return self.finish_close(ctx, None);
         }
         self.advance_close(ctx, Turn::Asked);
@@ -107,9 +107,13 @@ impl Link {
         self.cause = Cause::Closed;
         self.end_session(ctx, EndReason::ClosedHere, answered_on);
         self.continuity.forget();
-        match answered_on {
-            Some(key) => self.leave(ctx, key),
-            None => self.wanted = false,
+        self.wanted = false;
+        if let Some(key) = answered_on {
+            if let Some(connection) = self.connection_mut(key) {
+                // The answer says that our words were heard: there is nothing to repeat.
+                connection.farewell = None;
+            }
+            self.leave(ctx, key);
         }
     }
 

@@ -154,9 +154,11 @@ impl Link {
         !self.is_needed() && self.session.is_free_of_debt() && self.closing.is_open()
     }
 
-    /// Whether nothing is left to do or say: after a close.
+    /// Whether nothing is left to do or say: after a close, unless a peer may ask for our answer to its own again.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.connections.is_empty() && !self.is_needed()
+        !self.is_needed()
+            && self.winner().is_none()
+            && self.connections.iter().all(|it| it.farewell.is_none())
     }
 
     /// Every path is in doubt: the process slept, or the network changed (SPEC 6.2).
@@ -330,7 +332,7 @@ impl Link {
         if self.is_needed() {
             consider(self.refused_until, Reason::Refusal);
         }
-        if self.winner().is_some() {
+        if self.winner().is_some() && !self.session.owes() {
             consider(Some(self.last_active + ctx.shared.config.idle_keys), Reason::Idle);
         }
         first
@@ -356,6 +358,7 @@ impl Link {
         }
         self.refused_until = self.refused_until.filter(|until| *until > now);
         self.drop_ended(ctx);
+        self.drop_full(ctx);
         self.wipe_idle_keys(ctx);
         self.climb(ctx);
     }
@@ -385,6 +388,16 @@ impl Link {
             .map(|it| it.key)
             .collect();
         for key in ended {
+            self.drop_connection(ctx, key);
+        }
+    }
+
+    /// A connection whose ledger is full of unanswered probes cannot send any more: hours have passed.
+    fn drop_full(&mut self, ctx: &mut Context<'_>) {
+        let full: Vec<_> =
+            self.connections.iter().filter(|it| it.path.recovery.is_full()).map(|it| it.key).collect();
+        for key in full {
+            self.cause = Cause::Silence;
             self.drop_connection(ctx, key);
         }
     }

@@ -8,7 +8,7 @@ use super::{
     history::Cause,
 };
 use crate::{
-    connection::{Bound, Settled},
+    connection::{Bound, Opened, Settled},
     path::Moved,
     session::Kept,
     stats::{DropReason, Mark},
@@ -37,10 +37,22 @@ impl Link {
         let Some(connection) = self.connection_mut(key) else {
             return ctx.shared.stats.drop(DropReason::UnknownId);
         };
-        let opened = match connection.open(datagram) {
-            Ok(opened) => opened,
-            Err(reason) => return ctx.shared.stats.drop(reason),
-        };
+        match connection.open(datagram) {
+            Ok(opened) => self.on_opened(ctx, key, from, opened, datagram),
+            Err(reason) => ctx.shared.stats.drop(reason),
+        }
+    }
+
+    /// A packet of one of our connections, opened in place.
+    pub(crate) fn on_opened(
+        &mut self,
+        ctx: &mut Context<'_>,
+        key: ConnectionKey,
+        from: SocketAddr,
+        opened: Opened,
+        datagram: &[u8],
+    ) {
+        let Some(connection) = self.connection_mut(key) else { return };
         connection.last_heard = ctx.now;
         connection.stale_pinged = false;
         connection.path.on_authentic(ctx.now, from, opened.number, datagram.len(), &mut ctx.shared.rng);
@@ -175,12 +187,14 @@ impl Link {
     ) -> Result<bool, Violation> {
         let Some(connection) = self.connection_mut(key) else { return Ok(false) };
         Ok(match connection.bound {
-            _ if connection.ends_at.is_some() => {
+            Bound::Never => {
                 connection.repeat_farewell();
                 true
             }
             Bound::Undecided if close.code.is_of_session() => false,
-            Bound::Undecided | Bound::Never | Bound::To(_) => {
+            Bound::Undecided | Bound::To(_) => {
+                // Its sender waits for this one acknowledgement.
+                connection.path.acks.force(ctx.now);
                 connection.their_close = Some(close.into());
                 self.on_close(ctx, key);
                 true

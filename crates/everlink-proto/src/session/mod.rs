@@ -18,6 +18,8 @@
 mod channel;
 mod close;
 pub(crate) mod credit;
+mod error;
+mod frames;
 mod hello;
 mod inbound;
 mod inbox;
@@ -29,6 +31,7 @@ mod verdict;
 
 pub use channel::{ChannelOptions, MESSAGE_MAX, OnRestart};
 pub use close::Positions;
+pub use error::{EndReason, Kept, NotKept, ProtocolError, SendRefused};
 pub use hello::{CheckOutcome, Continuity, HelloOutcome, Order};
 pub use inbox::{DoneToken, InboxItem};
 pub use record::Record;
@@ -37,14 +40,12 @@ pub use verdict::{MessageId, NotDelivered, Unknown, Verdict};
 
 use bytes::Bytes;
 
-use self::channel::Packet;
-use self::channel::send::Outgoing;
+use self::channel::outgoing::Outgoing;
 use self::close::Gathering;
 use self::inbound::Inbound;
 use self::outbound::Outbound;
 use crate::stream::{Read, StreamError, StreamEvent, StreamId, Streams};
-use crate::wire::codec::Writer;
-use crate::wire::frame::{CloseCode, CreditScope, Frame, Received};
+use crate::wire::frame::Received;
 
 /// Which of the two sides this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,48 +108,6 @@ pub struct SendOptions {
     pub wants_done: bool,
 }
 
-/// Why a message is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendRefused {
-    /// The budget is used up. [`SessionEvent::SendRoom`] follows.
-    #[error("there is no room for the message now")]
-    Full,
-    /// It is longer than any receiver can hold.
-    #[error("the message is longer than 16 MiB")]
-    TooLarge,
-    /// 256 channels are in use, or the channel's number is not below 2^62.
-    #[error("there are too many channels")]
-    TooManyChannels,
-}
-
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum EndReason {
-    /// The peer's process ended, and another began.
-    #[error("the peer restarted")]
-    PeerRestarted,
-    /// The peer's process goes on, but it lost or dropped the session.
-    #[error("the peer forgot the session")]
-    PeerForgot,
-    /// This side closed it.
-    #[error("closed on this side")]
-    ClosedHere,
-    /// The peer closed it.
-    #[error("closed by the peer ({code:?}, {application})")]
-    ClosedByPeer {
-        /// Why.
-        code: CloseCode,
-        /// The application's own code, for [`CloseCode::Application`].
-        application: u64,
-    },
-    /// One side broke the rules.
-    #[error("the protocol was violated")]
-    ProtocolViolation,
-    /// The endpoint on this side failed.
-    #[error("the endpoint failed")]
-    EndpointFailed,
-}
-
 /// What the application should hear about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionEvent {
@@ -169,67 +128,6 @@ pub enum SessionEvent {
     InboxReady,
     /// A message that was refused for lack of room would be accepted now.
     SendRoom,
-}
-
-/// Whether a frame was kept. A packet is acknowledged only if all its session frames were
-/// (SPEC 4.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// It is, or was before.
-    Yes,
-    /// It is not; the peer will send it again.
-    No(NotKept),
-}
-
-impl Kept {
-    /// Kept only if both are.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        match self {
-            Self::Yes => other,
-            Self::No(_) => self,
-        }
-    }
-}
-
-/// Why a frame was not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NotKept {
-    /// There is no session.
-    NoSession,
-    /// The session is closing, and nothing enters the inbox any more.
-    Closing,
-    /// There is no memory for it now.
-    NoRoom,
-}
-
-/// How the peer broke the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum ProtocolError {
-    /// It sent more than it was permitted.
-    #[error("credit exceeded")]
-    CreditExceeded,
-    /// It used more than 256 channels.
-    #[error("too many channels")]
-    TooManyChannels,
-    /// A message is longer than 16 MiB.
-    #[error("message too large")]
-    TooLarge,
-    /// A message changed its length.
-    #[error("a message changed its length")]
-    LengthChanged,
-    /// It speaks of a message that was never sent.
-    #[error("a message was never sent")]
-    NeverSent,
-    /// It speaks of a stream that this side never opened.
-    #[error("no such stream")]
-    NoSuchStream,
-    /// It opened more streams than it was permitted.
-    #[error("too many streams")]
-    TooManyStreams,
-    /// A stream ends in two places, or before bytes that were sent.
-    #[error("a stream changed its final size")]
-    FinalSizeChanged,
 }
 
 /// Where a session is in its life.
@@ -303,8 +201,8 @@ impl Session {
     }
 
     /// The application is done with a message. Without effect once its session ended.
-    pub fn done(&mut self, token: &DoneToken) {
-        self.inbound.done(token);
+    pub fn done(&mut self, token: DoneToken) {
+        self.inbound.done(&token);
     }
 
     /// Opens a stream, in this session or, if there is none, in the next.
@@ -447,156 +345,6 @@ impl Session {
         if was_empty && self.inbound.inbox.len() > 0 {
             self.outbound.receipts.tell(SessionEvent::InboxReady);
         }
-    }
-}
-
-/// The connection's side.
-impl Session {
-    /// Whether [`Self::write_frames`] would write something into an empty packet.
-    pub fn has_pending(&self, may_bind: bool) -> bool {
-        match self.phase {
-            Phase::Absent => false,
-            Phase::Closing => self.inbound.has_control(),
-            Phase::Open => {
-                let control = self.inbound.has_control() || self.streams.has_control();
-                let lost = self.outbound.has_lost() || self.streams.has_lost();
-                control || lost || (may_bind && self.has_new())
-            }
-        }
-    }
-
-    /// Fills the space of a packet: first what lets the peer go on, then what was lost, then what is
-    /// new, which is left out unless `may_bind`. Says whether anything was written.
-    pub fn write_frames(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>, may_bind: bool) -> bool {
-        let mut packet = Packet::new(w, records);
-        if self.phase == Phase::Absent || !self.inbound.write_control(packet.w, packet.records) {
-            return !packet.is_untouched();
-        }
-        if self.phase == Phase::Open && self.streams.write_control(packet.w, packet.records) {
-            self.outbound.write_lost(&mut packet);
-            self.streams.write_lost(packet.w, packet.records);
-            if may_bind && !self.outbound.has_lost() && !self.streams.has_lost() {
-                self.write_new(&mut packet);
-            }
-        }
-        !packet.is_untouched()
-    }
-
-    /// Takes a frame of this session. Frames that are not the session's are kept by others.
-    pub fn on_frame(&mut self, frame: &Frame<'_>) -> Result<Kept, ProtocolError> {
-        if self.phase == Phase::Absent && frame.is_session() {
-            return Ok(Kept::No(NotKept::NoSession));
-        }
-        let was_empty = self.inbound.inbox.len() == 0;
-        let kept = match frame {
-            Frame::Msgs(msgs) => self.inbound.on_messages(msgs),
-            Frame::Frag(frag) => self.inbound.on_part(frag),
-            Frame::Done(done) => self.outbound.on_done(done).map(|()| Kept::Yes),
-            Frame::Received(received) => self.on_received(received),
-            Frame::Credit { scope, maximum } => self.on_credit(*scope, *maximum).map(|()| Kept::Yes),
-            Frame::Stream(_) | Frame::StreamReset { .. } | Frame::StreamStop { .. } => self.on_stream(frame),
-            Frame::Padding
-            | Frame::Ping
-            | Frame::Ack(_)
-            | Frame::Hello(_)
-            | Frame::Close(_)
-            | Frame::PathChallenge(_)
-            | Frame::PathResponse(_)
-            | Frame::Ids { .. } => Ok(Kept::Yes),
-        };
-        if was_empty && self.inbound.inbox.len() > 0 {
-            self.outbound.receipts.tell(SessionEvent::InboxReady);
-        }
-        kept
-    }
-
-    /// The packet with this entry was acknowledged. Only for entries of this epoch.
-    pub fn on_acked(&mut self, record: Record) {
-        match record {
-            Record::Messages { channel, first, count } => {
-                self.outbound.on_messages_acked(channel, first, count);
-            }
-            Record::Fragment { channel, number, offset, len } => {
-                self.outbound.on_part_acked(channel, number, offset, len);
-            }
-            Record::Done { channel, first, end } => self.inbound.on_acked_done(channel, first, end),
-            Record::Stream { id, offset, len, fin } => self.streams.on_acked(id, offset, len, fin),
-            Record::Reset(id) => self.streams.on_reset_acked(id),
-            Record::Stop(_) | Record::Credit(_) | Record::Received(_) => {}
-        }
-    }
-
-    /// The packet with this entry was lost. Only for entries of this epoch. It does no harm if it is
-    /// acknowledged later all the same.
-    pub fn on_lost(&mut self, record: Record) {
-        match record {
-            Record::Messages { channel, first, count } => {
-                self.outbound.on_messages_lost(channel, first, count);
-            }
-            Record::Fragment { channel, number, offset, len } => {
-                self.outbound.on_part_lost(channel, number, offset, len);
-            }
-            Record::Done { channel, first, end } => self.inbound.on_lost_done(channel, first, end),
-            Record::Stream { id, offset, len, fin } => self.streams.on_lost(id, offset, len, fin),
-            Record::Reset(id) => self.streams.on_reset_lost(id),
-            Record::Stop(id) => self.streams.on_stop_lost(id),
-            Record::Credit(CreditScope::Link) => self.inbound.on_lost_credit(None),
-            Record::Credit(CreditScope::Channel(id)) => self.inbound.on_lost_credit(Some(id)),
-            Record::Credit(CreditScope::Stream(id)) => self.streams.on_credit_lost(id),
-            Record::Credit(CreditScope::Streams) => self.streams.on_count_lost(),
-            Record::Received(channel) => self.inbound.on_lost_received(channel),
-        }
-    }
-
-    fn has_new(&self) -> bool {
-        let streams = !self.outbound.is_link_claimed() && self.streams.has_new(&self.outbound.link);
-        streams || self.outbound.has_new()
-    }
-
-    /// Messages and stream bytes begin packets in turn.
-    fn write_new(&mut self, packet: &mut Packet<'_, '_>) {
-        let before = packet.w.remaining();
-        for streams in [self.streams_first, !self.streams_first] {
-            if !streams {
-                self.outbound.write_new(packet);
-            } else if !self.outbound.is_link_claimed() {
-                self.streams.write_new(packet.w, packet.records, &mut self.outbound.link);
-            }
-        }
-        self.streams_first ^= packet.w.remaining() < before;
-    }
-
-    fn on_credit(&mut self, scope: CreditScope, maximum: u64) -> Result<(), ProtocolError> {
-        match scope {
-            CreditScope::Link => self.outbound.on_link_credit(maximum),
-            CreditScope::Channel(id) => self.outbound.on_channel_credit(id, maximum),
-            CreditScope::Stream(id) => self.streams.on_credit(id, maximum)?,
-            CreditScope::Streams => self.streams.on_count(maximum),
-        }
-        Ok(())
-    }
-
-    fn on_received(&mut self, received: &Received) -> Result<Kept, ProtocolError> {
-        self.outbound.on_received(received)?;
-        self.gathering.add(received)?;
-        Ok(Kept::Yes)
-    }
-
-    fn on_stream(&mut self, frame: &Frame<'_>) -> Result<Kept, ProtocolError> {
-        let link = &mut self.inbound.link;
-        let kept = match frame {
-            Frame::Stream(stream) if self.phase == Phase::Closing && !self.streams.knows(stream) => {
-                Ok(Kept::No(NotKept::Closing))
-            }
-            Frame::Stream(stream) => self.streams.on_stream(stream, link),
-            Frame::StreamReset { id, code, final_offset } => {
-                self.streams.on_reset(*id, *code, *final_offset, link)
-            }
-            Frame::StreamStop { id, code } => self.streams.on_stop(*id, *code),
-            _ => Ok(Kept::Yes),
-        };
-        self.inbound.look_at_link();
-        kept
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::channel::send::{Ending, Outgoing, SendChannel, Turn};
+use super::channel::outgoing::Outgoing;
+use super::channel::send::{Ending, SendChannel, Turn};
 use super::channel::{CHANNELS_MAX, ChannelOptions, Packet};
 use super::close::Positions;
 use super::credit::{Allowance, LINK_START, cost};

@@ -9,6 +9,8 @@ mod world;
 use world::World;
 
 use super::*;
+use crate::wire::codec::Writer;
+use crate::wire::frame::{CloseCode, Frame};
 
 const RESTARTS: [OnRestart; 3] = [OnRestart::Carry, OnRestart::Drop, OnRestart::Resend];
 
@@ -50,7 +52,7 @@ fn random_step(world: &mut World) {
         }
         8 => {
             if let Some(token) = world.tokens[side].pop() {
-                world.sides[side].done(&token);
+                world.sides[side].done(token);
             }
         }
         _ => world.tick(),

@@ -71,6 +71,8 @@ pub(crate) struct Receipts {
     open: usize,
     /// The cheapest message that found no room; its sender is woken when there is some.
     refused: Option<u64>,
+    /// A verdict for each message that was accepted, at most, and one notice of each other kind for
+    /// each call: drained after each.
     events: VecDeque<SessionEvent>,
 }
 

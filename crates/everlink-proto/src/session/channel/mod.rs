@@ -1,5 +1,6 @@
 //! Channels: messages in order, whole or in parts (SPEC 7.1 to 7.4).
 
+pub(crate) mod outgoing;
 pub(crate) mod recv;
 pub(crate) mod send;
 

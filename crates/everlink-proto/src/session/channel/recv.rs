@@ -194,8 +194,11 @@ impl RecvChannel {
 /// What the application is done with.
 impl RecvChannel {
     pub(crate) fn done(&mut self, number: u64) {
-        self.undone -= 1; // a token exists once, and only for a message that was delivered
-        self.done_due.insert(number);
+        // Tokens exist once; this one may still come from another link.
+        if number < self.next && self.undone > 0 {
+            self.undone -= 1;
+            self.done_due.insert(number);
+        }
     }
 
     /// Whether a DONE is to be sent.

@@ -175,7 +175,7 @@ fn done_goes_on_during_a_close() {
         InboxItem::Message { token, .. } => Some(token),
         _ => None,
     });
-    peer.done(&token.expect("it was delivered"));
+    peer.done(token.expect("it was delivered"));
     let (bytes, records) = packet(&mut peer);
     deliver(&bytes, &mut session);
     assert_eq!(verdicts(&mut session), [(0, Verdict::Processed)]);
@@ -205,7 +205,7 @@ fn a_token_of_an_ended_session_does_nothing() {
     let Some(InboxItem::Message { token, .. }) = peer.recv() else { panic!("it was delivered") };
     peer.end(EndReason::PeerForgot, None);
     peer.begin();
-    peer.done(&token);
+    peer.done(token);
     assert!(!peer.has_pending(true));
 }
 

@@ -154,3 +154,37 @@ fn streams_that_were_never_opened_or_permitted_are_an_offence() {
     assert_eq!(session.on_frame(&stream(1, 4, true)), Err(ProtocolError::FinalSizeChanged));
     assert_eq!(session.on_frame(&stream(3, 70_000, false)), Err(ProtocolError::CreditExceeded));
 }
+
+#[test]
+fn a_message_passes_even_if_no_packet_has_room_for_all_of_it() {
+    let (mut session, mut peer) = (begun(), begun());
+    send(&mut session, 0, 1_000).expect("there is room");
+    let (_, records) = packet(&mut session); // as a whole, and lost
+    records.into_iter().for_each(|record| session.on_lost(record));
+    send(&mut session, 0, 1_000).expect("there is room");
+    for _ in 0..10 {
+        let mut bytes = Vec::new();
+        session.write_frames(&mut Writer::new(&mut bytes, 300), &mut Vec::new(), true);
+        deliver(&bytes, &mut peer);
+    }
+    let messages = core::iter::from_fn(|| peer.recv());
+    assert_eq!(messages.filter(|item| matches!(item, InboxItem::Message { .. })).count(), 2);
+}
+
+#[test]
+fn done_for_one_message_proves_that_those_before_it_were_delivered() {
+    let mut session = begun();
+    for id in 0..3 {
+        let options = SendOptions { wants_done: id == 1 };
+        session.send(0, Bytes::new(), options, MessageId(id)).expect("there is room");
+    }
+    packet(&mut session);
+    let done = Frame::Done(Done { channel: 0, ranges: vec![(1, 2)] });
+    assert_eq!(session.on_frame(&done), Ok(Kept::Yes));
+    let verdicts = core::iter::from_fn(|| session.poll_event()).filter_map(|event| match event {
+        SessionEvent::Verdict { id, verdict } => Some((id.0, verdict)),
+        _ => None,
+    });
+    assert_eq!(verdicts.collect::<Vec<_>>(), [(0, Verdict::Delivered), (1, Verdict::Processed)]);
+    assert!(session.owes(), "the third is still on its way");
+}

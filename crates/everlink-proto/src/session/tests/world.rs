@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::rng::Rng;
 use crate::session::*;
 use crate::wire::codec::Writer;
-use crate::wire::frame::frames;
+use crate::wire::frame::{CloseCode, frames};
 
 /// What a packet of 1,200 bytes has for frames.
 pub(super) const PAYLOAD: usize = 1171;
@@ -182,7 +182,7 @@ impl World {
             for side in 0..2 {
                 self.drain(side);
                 for token in core::mem::take(&mut self.tokens[side]) {
-                    self.sides[side].done(&token);
+                    self.sides[side].done(token);
                 }
             }
             let busy = self.sides.iter().any(|side| side.owes() || side.awaits_done());
