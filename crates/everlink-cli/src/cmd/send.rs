@@ -34,6 +34,7 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
         let ended = tokio::select! {
             ended = sending.all(input::lines()) => ended.map(|()| Exit::Done),
             () = tell_of_outages(&link) => pending().await,
+            () = ignore_answers(&endpoint) => pending().await,
             () = super::interrupted() => Ok(Exit::Interrupted),
         };
         let outcome = sending.conclude(ended);
@@ -152,6 +153,11 @@ async fn tell_of_outages(link: &Link) {
             }
         }
     }
+}
+
+/// A listener has nothing to say but that it is there; unread, even that would hold up the farewell.
+async fn ignore_answers(endpoint: &Endpoint) {
+    while endpoint.recv().await.is_ok() {}
 }
 
 async fn wait_until(due: Option<Instant>) {
