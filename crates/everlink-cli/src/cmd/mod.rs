@@ -1,0 +1,65 @@
+//! The commands, one file each, and what they share: an endpoint with an identity, and the wish to be interrupted.
+
+use std::path::Path;
+
+use everlink::{Builder, Endpoint};
+use tokio::runtime::Runtime;
+
+use crate::args::Command;
+use crate::output::{Exit, Failure, Outcome};
+
+mod demo;
+mod key;
+mod listen;
+mod pipe;
+mod send;
+mod sim;
+
+/// Carries out a command; none was asked for if help was.
+pub(crate) fn run(command: Option<Command>) -> Outcome {
+    match command {
+        None => Ok(Exit::Done),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Key(command)) => key::run(&command),
+        Some(Command::Listen(args)) => listen::run(&args),
+        Some(Command::Send(args)) => send::run(&args),
+        Some(Command::Pipe(args)) => pipe::run(args),
+        Some(Command::Sim(command)) => sim::run(&command),
+    }
+}
+
+/// A runtime on this thread: one endpoint needs no more, and what it does stays in order.
+fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::local(format!("could not start: {error}")))
+}
+
+/// An endpoint with the identity of a key file, or with one of its own.
+async fn start(builder: Builder, key: Option<&Path>) -> Result<Endpoint, Failure> {
+    let identity = match key {
+        Some(file) => key::load(file)?,
+        None => key::generate()?,
+    };
+    builder.identity(identity).start().await.map_err(Failure::local)
+}
+
+/// Ready when the user or the system wants the command to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut int), Ok(mut term)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        {
+            tokio::select! {
+                _ = int.recv() => {}
+                _ = term.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler the signal has its usual effect, which is to end the process.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

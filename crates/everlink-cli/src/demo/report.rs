@@ -1,0 +1,262 @@
+//! The result of a demonstration, as `--json` prints it, and the rule by which it passes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::ledger::{Disruption, Tally};
+use super::script::Kind;
+use super::view::grouped;
+
+/// At most this share of the accepted messages may end in doubt.
+const MOST_UNKNOWN_PERCENT: u64 = 2;
+/// The version of the fields below; it changes when the meaning of one does.
+const VERSION: u32 = 1;
+
+/// The one object that `everlink demo --json` prints.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    v: u32,
+    seed: u64,
+    seconds: u64,
+    /// Numbered messages that were accepted, both ways; each number counts once.
+    pub(crate) accepted: u64,
+    /// Those whose verdict is that the other application is done with them.
+    pub(crate) delivered: u64,
+    /// Those whose verdict is that they certainly did not arrive.
+    pub(crate) not_delivered: u64,
+    /// Those whose verdict is that nobody can say.
+    pub(crate) unknown: u64,
+    /// Those in doubt that were not accepted within a second before an abrupt restart.
+    pub(crate) unknown_unexplained: u64,
+    /// Those that did not arrive though their sender was not told so.
+    pub(crate) lost: u64,
+    /// Arrivals of what had arrived before.
+    pub(crate) duplicated: u64,
+    /// Arrivals behind a higher number.
+    pub(crate) out_of_order: u64,
+    /// Verdicts that the other application's log contradicts.
+    pub(crate) false_verdicts: u64,
+    /// How often each thing was done and had ended before the traffic did. A restart counts under
+    /// `restart` and under its manner, a long cut under `cut` and `cut_over_5s`.
+    pub(crate) disruptions: BTreeMap<&'static str, u64>,
+    /// One sample for each disruption and direction.
+    pub(crate) recovery_ms: BTreeMap<&'static str, Recovery>,
+    /// The chain of byte streams.
+    pub(crate) stream: Stream,
+    #[serde(skip)]
+    without_verdict: u64,
+}
+
+/// What one direction's logs say.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Direction {
+    pub(super) tally: Tally,
+    pub(super) false_verdicts: u64,
+    pub(super) without_verdict: u64,
+    pub(super) unexplained: u64,
+}
+
+/// How long it took until messages flowed again, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Recovery {
+    /// How many samples there are.
+    pub(crate) n: usize,
+    /// The median.
+    pub(crate) p50: f64,
+    /// The 99th percentile, by nearest rank.
+    pub(crate) p99: f64,
+    /// The longest.
+    pub(crate) max: f64,
+}
+
+/// What arrived of the chain of byte streams.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Stream {
+    /// Bytes that the receiving application logged.
+    pub(crate) bytes: u64,
+    /// Whether they are exactly what was written.
+    pub(crate) hash_ok: bool,
+}
+
+impl Report {
+    pub(super) fn new(seed: u64, seconds: u64, stream: Stream) -> Self {
+        Self {
+            v: VERSION,
+            seed,
+            seconds,
+            accepted: 0,
+            delivered: 0,
+            not_delivered: 0,
+            unknown: 0,
+            unknown_unexplained: 0,
+            lost: 0,
+            duplicated: 0,
+            out_of_order: 0,
+            false_verdicts: 0,
+            disruptions: BTreeMap::new(),
+            recovery_ms: BTreeMap::new(),
+            stream,
+            without_verdict: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, direction: &Direction) {
+        let tally = &direction.tally;
+        self.accepted += tally.accepted;
+        self.delivered += tally.delivered;
+        self.not_delivered += tally.not_delivered;
+        self.unknown += tally.unknown;
+        self.unknown_unexplained += direction.unexplained;
+        self.lost += tally.lost;
+        self.duplicated += tally.duplicated;
+        self.out_of_order += tally.out_of_order;
+        self.false_verdicts += direction.false_verdicts;
+        self.without_verdict += direction.without_verdict;
+    }
+
+    pub(super) fn add_disruptions(&mut self, disruptions: &[Disruption]) {
+        let mut samples: BTreeMap<&'static str, Vec<Duration>> = BTreeMap::new();
+        for disruption in disruptions {
+            let Some(passes_at) = disruption.passes_at else { continue };
+            *self.disruptions.entry(disruption.kind.name()).or_default() += 1;
+            if let Some(more) = finer(disruption.kind, passes_at.saturating_sub(disruption.began_at)) {
+                *self.disruptions.entry(more).or_default() += 1;
+            }
+            let recoveries = disruption.recovery.iter().flatten();
+            samples.entry(disruption.kind.name()).or_default().extend(recoveries);
+        }
+        self.recovery_ms = samples.into_iter().map(|(name, samples)| (name, Recovery::of(samples))).collect();
+    }
+
+    /// The result in words.
+    pub(crate) fn write_words(&self, out: &mut impl Write) -> io::Result<()> {
+        let done: u64 = self.recovery_ms.keys().filter_map(|kind| self.disruptions.get(kind)).sum();
+        writeln!(
+            out,
+            "{} messages accepted through {done} disruptions in {} s: {} delivered, {} lost, {} doubled, {} out of \
+             order, {} false verdicts",
+            grouped(self.accepted),
+            self.seconds,
+            grouped(self.delivered),
+            grouped(self.lost),
+            grouped(self.duplicated),
+            grouped(self.out_of_order),
+            grouped(self.false_verdicts),
+        )?;
+        let explained = match (self.unknown, self.unknown_unexplained) {
+            (0, _) => "",
+            (_, 0) => ", each accepted within the second before a crash, and its sender was told",
+            (_, _) => ", NOT all of them accepted within the second before a crash",
+        };
+        let share = self.unknown as f64 * 100.0 / self.accepted.max(1) as f64;
+        writeln!(out, "{} in doubt ({share:.2} %){explained}", grouped(self.unknown))?;
+        let verdict = if self.stream.hash_ok { "every byte as written" } else { "NOT as written" };
+        writeln!(out, "byte stream: {} KiB, {verdict}", grouped(self.stream.bytes >> 10))?;
+        writeln!(out, "\n{:<15}{:>5}{:>10}{:>10}{:>10}", "flowing again", "n", "median", "p99", "longest")?;
+        for (kind, recovery) in &self.recovery_ms {
+            let Recovery { n, p50, p99, max } = recovery;
+            writeln!(out, "{kind:<15}{n:>5}{p50:>7.0} ms{p99:>7.0} ms{max:>7.0} ms")?;
+        }
+        writeln!(out)?;
+        let faults = self.faults();
+        if faults.is_empty() {
+            writeln!(out, "passed. Next, in two terminals:  everlink listen   and   everlink send TICKET")
+        } else {
+            writeln!(out, "FAILED: {}", faults.join("; "))
+        }
+    }
+
+    /// Why the run failed, a sentence each; none if it passed.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut must_be_zero = |count: u64, what: &str| {
+            if count > 0 {
+                faults.push(format!("{count} {what}"));
+            }
+        };
+        must_be_zero(self.lost, "messages lost");
+        must_be_zero(self.duplicated, "messages arrived twice");
+        must_be_zero(self.out_of_order, "messages arrived out of order");
+        must_be_zero(self.false_verdicts, "verdicts were false");
+        must_be_zero(self.not_delivered, "messages were not delivered");
+        must_be_zero(self.without_verdict, "messages got no verdict");
+        must_be_zero(self.unknown_unexplained, "messages are in doubt though no abrupt restart explains it");
+        if self.unknown * 100 > self.accepted * MOST_UNKNOWN_PERCENT {
+            faults.push(format!("{} of {} messages are in doubt", self.unknown, self.accepted));
+        }
+        if !self.stream.hash_ok {
+            faults.push("the streams' bytes are not what was written".to_owned());
+        }
+        faults
+    }
+}
+
+/// The second name under which a disruption is counted, if it has one.
+fn finer(kind: Kind, lasted: Duration) -> Option<&'static str> {
+    match kind {
+        Kind::Cut if lasted > Duration::from_secs(5) => Some("cut_over_5s"),
+        Kind::RestartAbrupt => Some("restart_abrupt"),
+        Kind::RestartGraceful => Some("restart_graceful"),
+        Kind::Cut | Kind::Rebind | Kind::CrossingDial | Kind::Replace | Kind::Socket | Kind::Sleep => None,
+    }
+}
+
+impl Recovery {
+    fn of(mut samples: Vec<Duration>) -> Self {
+        samples.sort_unstable();
+        Self {
+            n: samples.len(),
+            p50: percentile(&samples, 50),
+            p99: percentile(&samples, 99),
+            max: percentile(&samples, 100),
+        }
+    }
+}
+
+/// By nearest rank, in milliseconds with one decimal.
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).map_or(0.0, |sample| (sample.as_secs_f64() * 10_000.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let samples = (1..=200).map(Duration::from_millis).collect();
+        let recovery = Recovery::of(samples);
+        assert_eq!((recovery.n, recovery.p50, recovery.p99, recovery.max), (200, 100.0, 198.0, 200.0));
+        assert_eq!(Recovery::of(Vec::new()).max, 0.0);
+    }
+
+    #[test]
+    fn the_object_has_the_promised_fields_in_order() {
+        let report = Report::new(7, 45, Stream { bytes: 3, hash_ok: true });
+        let text = serde_json::to_string(&report).unwrap();
+        let names = [
+            "v",
+            "seed",
+            "seconds",
+            "accepted",
+            "delivered",
+            "not_delivered",
+            "unknown",
+            "lost",
+            "duplicated",
+            "out_of_order",
+            "false_verdicts",
+            "disruptions",
+            "recovery_ms",
+            "stream",
+            "bytes",
+            "hash_ok",
+        ];
+        let places: Vec<_> = names.iter().map(|name| text.find(&format!("\"{name}\":")).unwrap()).collect();
+        assert!(places.is_sorted(), "{text}");
+    }
+}

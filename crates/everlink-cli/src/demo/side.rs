@@ -1,0 +1,315 @@
+//! One side of the demonstration: an application with an endpoint, on a thread of its own.
+//!
+//! Everything of a side runs on that one thread, so that blocking it is what a suspended machine is to the rest
+//! of the world: no packet is read, no timer runs, and then the clock has jumped. The application sends numbered
+//! messages, answers for those it gets, and keeps its log in the ledger, which survives its restarts as a file
+//! would.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use everlink::{Endpoint, Identity, ItemKind, Link, PeerId, Receipt, Verdict};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Side;
+use super::chain::{self, Life, Phase, mix};
+use super::ledger::{Fate, Ledger, MOST_MESSAGES};
+use super::script::seeded;
+use super::shim::Shim;
+use super::socket::MortalSocket;
+
+/// 500 messages a second.
+const PACE: Duration = Duration::from_millis(2);
+/// A sender that fell further behind than this was asleep or blocked, and does not make up for it.
+const MOST_BEHIND: Duration = Duration::from_millis(100);
+/// The length of a message.
+const LEAST_BYTES: u64 = 16;
+const MOST_BYTES: u64 = 512;
+/// The channel of the numbered messages.
+const CHANNEL: u64 = 1;
+/// An endpoint that has ended owes every verdict at once; those that do not come by then count as missing.
+const VERDICTS_AFTER_END: Duration = Duration::from_secs(3);
+
+/// What the script can ask of a side. Where an answer is awaited, it is the time on the ledger's clock at which
+/// the side was back.
+pub(super) enum Command {
+    /// Make a new connection.
+    Redial,
+    /// Close the socket; then write down in the ledger when the endpoint has bound another.
+    KillSocket { disruption: usize },
+    /// Stand still.
+    Freeze { lasts: Duration, back: oneshot::Sender<Duration> },
+    /// End the endpoint and, after a while, make it again.
+    Restart { abruptly: bool, down: Duration, back: oneshot::Sender<Duration> },
+    /// Make no new messages.
+    StopSending,
+    /// End the endpoint for good.
+    End { done: oneshot::Sender<()> },
+}
+
+/// What a side needs to live.
+pub(super) struct Setup {
+    pub(super) side: Side,
+    pub(super) seed: u64,
+    pub(super) identity: Identity,
+    pub(super) peer: PeerId,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) shim: Arc<Shim>,
+}
+
+/// A handle on a running side. When its endpoint cannot be made, it stops answering.
+pub(super) struct Remote {
+    commands: mpsc::UnboundedSender<Command>,
+    thread: thread::JoinHandle<io::Result<()>>,
+}
+
+impl Remote {
+    /// Starts the side; the answer comes when its endpoint is bound.
+    pub(super) async fn start(setup: Setup) -> io::Result<Self> {
+        let (commands, orders) = mpsc::unbounded_channel();
+        let (started, bound) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new()
+            .name(setup.side.to_string())
+            .spawn(move || runtime.block_on(live(&setup, orders, started)))?;
+        let remote = Self { commands, thread };
+        match bound.await {
+            Ok(_) => Ok(remote),
+            Err(_) => Err(remote.join().err().unwrap_or_else(gone)),
+        }
+    }
+
+    /// Gives an order.
+    pub(super) fn order(&self, command: Command) {
+        // A side that is gone says why when it is joined.
+        let _ = self.commands.send(command);
+    }
+
+    /// Gives an order and waits for the answer to it.
+    pub(super) async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Command) -> io::Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.order(order(answer));
+        answered.await.map_err(|_| gone())
+    }
+
+    /// Waits for the end of the thread.
+    pub(super) fn join(self) -> io::Result<()> {
+        drop(self.commands);
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the side's thread panicked")))
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("one side ended before its time")
+}
+
+/// The lives of one side, one endpoint after the other.
+async fn live(
+    setup: &Setup,
+    mut orders: mpsc::UnboundedReceiver<Command>,
+    mut back: oneshot::Sender<Duration>,
+) -> io::Result<()> {
+    loop {
+        let incarnation = Incarnation::start(setup).await?;
+        // Whoever no longer waits for the answer needs none.
+        let _ = back.send(setup.ledger.now());
+        match incarnation.obey(setup, &mut orders).await {
+            Some(Command::Restart { abruptly, down, back: next }) => {
+                incarnation.end(setup, abruptly).await;
+                sleep(down).await;
+                back = next;
+            }
+            Some(Command::End { done }) => {
+                incarnation.end(setup, false).await;
+                let _ = done.send(());
+                return Ok(());
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// One life: an endpoint and the application's tasks on it.
+struct Incarnation {
+    endpoint: Endpoint,
+    link: Link,
+    socket: MortalSocket,
+    phase: watch::Sender<Phase>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Incarnation {
+    async fn start(setup: &Setup) -> io::Result<Self> {
+        let socket = MortalSocket::bind()?;
+        let endpoint = Endpoint::builder()
+            .identity(setup.identity.clone())
+            .socket(Box::new(socket.clone()))
+            .start()
+            .await
+            .map_err(io::Error::other)?;
+        let link = endpoint.link(setup.peer);
+        endpoint.add_addresses(setup.peer, &[setup.shim.address_for(setup.side)?]);
+        let (phase, phases) = watch::channel(Phase::Running);
+        let (session_ended, sessions) = watch::channel(0);
+        let life = Life { phase: phases, sessions };
+        let mut tasks = vec![
+            tokio::spawn(send(link.clone(), setup.side, setup.seed, Arc::clone(&setup.ledger), life.clone())),
+            tokio::spawn(receive(
+                endpoint.clone(),
+                setup.side,
+                setup.seed,
+                Arc::clone(&setup.ledger),
+                session_ended,
+            )),
+        ];
+        let ledger = Arc::clone(&setup.ledger);
+        tasks.push(match setup.side {
+            Side::Alice => {
+                let lengths = seeded(setup.seed ^ ledger.chain().logged(), b"chain");
+                tokio::spawn(chain::write(link.clone(), ledger, lengths, life))
+            }
+            Side::Bob => tokio::spawn(chain::read(link.clone(), ledger)),
+        });
+        Ok(Self { endpoint, link, socket, phase, tasks })
+    }
+
+    /// Carries out orders until one ends this life.
+    async fn obey(&self, setup: &Setup, orders: &mut mpsc::UnboundedReceiver<Command>) -> Option<Command> {
+        loop {
+            match orders.recv().await? {
+                Command::Redial => self.link.redial(),
+                Command::KillSocket { disruption } => {
+                    let ledger = Arc::clone(&setup.ledger);
+                    self.socket.kill(move || ledger.passes(disruption, ledger.now()));
+                }
+                Command::Freeze { lasts, back } => {
+                    thread::sleep(lasts);
+                    let _ = back.send(setup.ledger.now());
+                }
+                Command::StopSending => {
+                    self.phase.send_replace(Phase::Finishing);
+                }
+                ending @ (Command::Restart { .. } | Command::End { .. }) => return Some(ending),
+            }
+        }
+    }
+
+    /// Ends the endpoint and returns when every verdict is written down.
+    async fn end(self, setup: &Setup, abruptly: bool) {
+        self.phase.send_replace(Phase::Ending);
+        if abruptly {
+            self.endpoint.abort();
+        } else {
+            // What could not be delivered shows in the receipts.
+            let _ = self.endpoint.stop().await;
+        }
+        let patience = Instant::now() + VERDICTS_AFTER_END;
+        while setup.ledger.undecided(setup.side) > 0 && Instant::now() < patience {
+            sleep(PACE).await;
+        }
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Sends what the last endpoint still held under its old numbers, and then new messages at the pace.
+async fn send(link: Link, side: Side, seed: u64, ledger: Arc<Ledger>, life: Life) {
+    for number in ledger.held(side) {
+        if !send_one(&link, side, seed, number, &ledger).await {
+            return;
+        }
+    }
+    let mut due = Instant::now();
+    while life.phase() == Phase::Running {
+        if !send_one(&link, side, seed, ledger.next_number(side), &ledger).await {
+            return;
+        }
+        due = (due + PACE).max(Instant::now() - MOST_BEHIND);
+        sleep_until(due).await;
+    }
+}
+
+/// Whether the endpoint took the message.
+async fn send_one(link: &Link, side: Side, seed: u64, number: u64, ledger: &Arc<Ledger>) -> bool {
+    let body = message(seed, side, number);
+    let Ok(receipt) = link.message(body).channel(CHANNEL).processed().send().await else { return false };
+    ledger.accepted(side, number);
+    tokio::spawn(write_down_verdict(receipt, side, number, Arc::clone(ledger)));
+    true
+}
+
+async fn write_down_verdict(receipt: Receipt, side: Side, number: u64, ledger: Arc<Ledger>) {
+    let fate = match receipt.verdict().await {
+        Ok(Verdict::Processed) => Fate::Delivered,
+        Ok(Verdict::NotDelivered(_)) => Fate::NotDelivered,
+        // Whether the other application is done with it was asked, and is not known.
+        _ => Fate::Unknown,
+    };
+    ledger.settled(side, number, fate);
+}
+
+/// Writes down what arrives and only then says that it is done.
+async fn receive(
+    endpoint: Endpoint,
+    side: Side,
+    seed: u64,
+    ledger: Arc<Ledger>,
+    sessions: watch::Sender<u64>,
+) {
+    while let Ok(item) = endpoint.recv().await {
+        match item.kind {
+            ItemKind::Message(mut message) => {
+                if let Some(number) = number_of(seed, side.other(), &message.body) {
+                    ledger.received(side.other(), number);
+                }
+                message.done();
+            }
+            ItemKind::SessionEnded(_) => sessions.send_modify(|ended| *ended += 1),
+            _ => {}
+        }
+    }
+}
+
+/// The message that belongs to a number: the number and then bytes that follow from it.
+fn message(seed: u64, side: Side, number: u64) -> Bytes {
+    let start = mix(seed ^ mix(number ^ ((side.index() as u64) << 63)));
+    let length = LEAST_BYTES + start % (MOST_BYTES - LEAST_BYTES + 1);
+    let filler = (1..).flat_map(|step| mix(start.wrapping_add(step)).to_be_bytes());
+    number.to_be_bytes().into_iter().chain(filler).take(usize::try_from(length).unwrap_or(0)).collect()
+}
+
+/// The number of a message of `from`, if it is whole.
+fn number_of(seed: u64, from: Side, body: &[u8]) -> Option<u64> {
+    let number = u64::from_be_bytes(*body.first_chunk()?);
+    (number < MOST_MESSAGES && message(seed, from, number) == body).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_have_16_to_512_bytes_and_tell_their_number() {
+        let mut lengths = Vec::new();
+        for number in 0..20_000 {
+            let body = message(9, Side::Alice, number);
+            lengths.push(body.len());
+            assert_eq!(number_of(9, Side::Alice, &body), Some(number));
+            assert_eq!(number_of(9, Side::Bob, &body), None);
+        }
+        assert_eq!((lengths.iter().min(), lengths.iter().max()), (Some(&16), Some(&512)));
+    }
+
+    #[test]
+    fn a_damaged_message_has_no_number() {
+        let mut body = message(9, Side::Bob, 77).to_vec();
+        let last = body.len() - 1;
+        body[last] ^= 1;
+        assert_eq!(number_of(9, Side::Bob, &body), None);
+        assert_eq!(number_of(9, Side::Bob, &body[..3]), None);
+    }
+}

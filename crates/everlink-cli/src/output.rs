@@ -1,0 +1,81 @@
+//! How a command ends: its exit code, and one line on standard error if it did not do what it was asked.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The exit codes, which scripts may rely on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// Done.
+    Done = 0,
+    /// It was tried and did not succeed.
+    Failed = 1,
+    /// It was asked for in a way that cannot be understood.
+    Usage = 2,
+    /// Something on this machine is in the way: a key file, a port.
+    Local = 8,
+    /// A signal ended it (128 + SIGINT, as shells count).
+    Interrupted = 130,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    /// Empty if everything has been said.
+    text: String,
+}
+
+impl Failure {
+    /// It was tried and did not succeed.
+    pub(crate) fn failed(text: impl fmt::Display) -> Self {
+        Self { exit: Exit::Failed, text: text.to_string() }
+    }
+
+    /// It was asked for in a way that cannot be understood.
+    pub(crate) fn usage(text: impl fmt::Display) -> Self {
+        Self { exit: Exit::Usage, text: text.to_string() }
+    }
+
+    /// Something on this machine is in the way.
+    pub(crate) fn local(text: impl fmt::Display) -> Self {
+        Self { exit: Exit::Local, text: text.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::failed("standard output was closed by its reader"),
+            _ => Self::failed(error),
+        }
+    }
+}
+
+/// What every command returns.
+pub(crate) type Outcome = Result<Exit, Failure>;
+
+/// Says what went wrong, if anything, and gives the exit code.
+pub(crate) fn conclude(outcome: Outcome) -> ExitCode {
+    let exit = outcome.unwrap_or_else(|failure| {
+        if !failure.text.is_empty() {
+            say(&failure.text);
+        }
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// One line on standard error. When nobody can read it there, nobody can be told either.
+pub(crate) fn say(text: impl fmt::Display) {
+    let text = text.to_string().replace('\n', " ");
+    let _ = writeln!(io::stderr(), "everlink: {text}");
+}
+
+/// One line on standard output, at once.
+pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}

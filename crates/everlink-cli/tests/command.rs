@@ -1,0 +1,324 @@
+//! The command as its users meet it: exit codes, standard output, and one clear line when something is wrong.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn everlink(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_everlink"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command to its end; one that does not come to it fails the test instead of blocking it.
+fn finish(child: Child) -> Output {
+    let id = child.id();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            Command::new("kill").args(["-9", &id.to_string()]).status().unwrap();
+            panic!("the command did not end");
+        }
+    }
+}
+
+fn output(arguments: &[&str]) -> Output {
+    finish(everlink(arguments).spawn().unwrap())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A directory of one test, removed at its end.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("everlink-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running listener, killed at the end of its test.
+struct Listener {
+    child: Option<Child>,
+    lines: BufReader<ChildStdout>,
+    ticket: String,
+}
+
+impl Listener {
+    fn start(arguments: &[&str]) -> Self {
+        let arguments = [&["listen"], arguments].concat();
+        let mut child = everlink(&arguments).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut ticket = String::new();
+        lines.read_line(&mut ticket).unwrap();
+        assert!(ticket.starts_with("everlink1"), "{ticket:?}");
+        Self { child: Some(child), lines, ticket: ticket.trim().to_owned() }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
+    /// What it still wrote, and its exit code.
+    fn finish(mut self) -> (String, Option<i32>) {
+        let mut rest = Vec::new();
+        self.lines.read_to_end(&mut rest).unwrap();
+        let status = finish(self.child.take().unwrap()).status;
+        (text(&rest), status.code())
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn send(ticket: &str, lines: &str) -> Output {
+    let mut child = everlink(&["send", ticket]).stdin(Stdio::piped()).spawn().unwrap();
+    feed(child.stdin.take().unwrap(), lines.as_bytes().to_vec());
+    finish(child)
+}
+
+fn feed(mut input: ChildStdin, bytes: Vec<u8>) {
+    // A command that ends early closes its input, which its test sees otherwise.
+    thread::spawn(move || drop(input.write_all(&bytes)));
+}
+
+fn write(path: &str, content: &[u8], mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, content).unwrap();
+    std::fs::set_permissions(Path::new(path), std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn bad_input_gets_one_line_and_the_right_exit_code() {
+    let place = Place::new("bad-input");
+    let (garbage, exposed, missing) = (place.file("garbage"), place.file("exposed"), place.file("missing"));
+    write(&garbage, b"\xff\x00 this is no key", 0o600);
+    write(&exposed, b"everlink-key1", 0o644);
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().to_string();
+    let directory = place.0.to_str().unwrap();
+    let ticket = Listener::start(&["--bind", "127.0.0.1:0"]).ticket.clone();
+    let mistyped = ticket.replacen(&ticket[12..13], if &ticket[12..13] == "a" { "b" } else { "a" }, 1);
+    let nowhere = place.file("no/such/directory/key");
+    for (arguments, exit, expected) in [
+        (&["fly"] as &[&str], 2, "fly"),
+        (&["demo", "--seconds", "soon"], 2, "whole number of seconds"),
+        (&["demo", "--seconds", "99999999999999999999"], 2, "whole number of seconds"),
+        (&["demo", "--colour"], 2, "--colour"),
+        (&["key"], 2, "expected"),
+        (&["key", "new"], 2, "<FILE>"),
+        (&["key", "show", &missing], 8, "does not exist"),
+        (&["key", "show", &garbage], 8, "expected"),
+        (&["key", "show", &exposed], 8, "chmod 600"),
+        (&["key", "show", directory], 8, directory),
+        (&["key", "new", &garbage], 8, "exists"),
+        (&["key", "new", &nowhere], 8, "no/such/directory"),
+        (&["listen", "--bind", "localhost"], 2, "an IP address and a port"),
+        (&["listen", "--bind", "127.0.0.1:70000"], 2, "an IP address and a port"),
+        (&["listen", "--bind", &port], 8, &port),
+        (&["listen", "--bind", "203.0.113.77:1"], 8, "203.0.113.77:1"),
+        (&["listen", "--key", &garbage], 8, "garbage"),
+        (&["send"], 2, "<TICKET>"),
+        (&["send", "everlink1"], 2, "everlink listen"),
+        (&["send", "https://example.org"], 2, "everlink listen"),
+        (&["send", &mistyped], 2, "everlink listen"),
+        (&["send", &ticket[..ticket.len() - 3]], 2, "everlink listen"),
+        (&["send", &ticket, "--key", &missing], 8, "does not exist"),
+        (&["pipe", "x"], 2, "everlink listen"),
+        (&["pipe", &ticket, "more"], 2, "more"),
+        (&["sim", "swarm", "--seeds", "5..5"], 2, "A..B"),
+        (&["sim", "swarm", "--seeds", "many"], 2, "A..B"),
+        (&["sim", "replay", "-3"], 2, "-3"),
+    ] {
+        let output = output(arguments);
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {complaint}");
+        assert!(complaint.contains(expected), "{arguments:?}: {complaint}");
+        assert_eq!(complaint.lines().count(), 1, "{arguments:?}: {complaint}");
+        assert!(!complaint.contains("panicked"), "{arguments:?}: {complaint}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_goes_to_standard_output() {
+    for arguments in [&["--help"] as &[&str], &["help"], &["send", "--help"], &["--version"]] {
+        let output = output(arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_key_is_made_once_and_shown_as_it_was_made() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new("key");
+    let file = place.file("me.key");
+    let made = output(&["key", "new", &file]);
+    let shown = output(&["key", "show", &file]);
+    assert_eq!((made.status.code(), shown.status.code()), (Some(0), Some(0)));
+    assert_eq!(text(&made.stdout), text(&shown.stdout));
+    assert_eq!(text(&made.stdout).trim().len(), 52);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let content = std::fs::read(&file).unwrap();
+    assert_eq!(output(&["key", "new", &file]).status.code(), Some(8));
+    assert_eq!(std::fs::read(&file).unwrap(), content);
+}
+
+#[test]
+fn lines_that_are_sent_are_printed_in_order() {
+    let mut listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    let lines: Vec<String> = (0..2_000).map(|number| format!("line {number}")).collect();
+    let sent = send(&listener.ticket, &(lines.join("\n") + "\n\nthe end"));
+    assert_eq!((sent.status.code(), text(&sent.stderr).as_str()), (Some(0), ""));
+    for line in lines.iter().map(String::as_str).chain(["", "the end"]) {
+        assert_eq!(listener.line(), format!("{line}\n"));
+    }
+    listener.signal("-INT");
+    assert_eq!(listener.finish(), (String::new(), Some(130)));
+}
+
+#[test]
+fn nothing_to_send_is_no_failure() {
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    assert_eq!(send(&listener.ticket, "").status.code(), Some(0));
+}
+
+#[test]
+fn two_senders_at_once_are_both_heard() {
+    let mut listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    let tickets = [listener.ticket.clone(), listener.ticket.clone()];
+    let senders =
+        tickets.map(|ticket| thread::spawn(move || send(&ticket, &"hello\n".repeat(100)).status.code()));
+    assert_eq!(senders.map(|sender| sender.join().unwrap()), [Some(0), Some(0)]);
+    (0..200).for_each(|_| assert_eq!(listener.line(), "hello\n"));
+}
+
+#[test]
+fn a_listener_that_comes_back_gets_the_rest_and_the_sender_counts_what_is_in_doubt() {
+    let place = Place::new("comes-back");
+    let key = place.file("key");
+    assert_eq!(output(&["key", "new", &key]).status.code(), Some(0));
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut first = Listener::start(&["--key", &key, "--bind", &address]);
+    let mut sender = everlink(&["send", &first.ticket]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = sender.stdin.take().unwrap();
+    writeln!(input, "before").unwrap();
+    assert_eq!(first.line(), "before\n");
+    // The line is printed before its sender hears that it was processed.
+    thread::sleep(Duration::from_millis(300));
+    first.signal("-KILL");
+    thread::sleep(Duration::from_millis(1_000));
+    let mut second = Listener::start(&["--key", &key, "--bind", &address]);
+    assert_eq!(first.ticket, second.ticket);
+    writeln!(input, "after").unwrap();
+    drop(input);
+    assert_eq!(second.line(), "after\n");
+    let sent = finish(sender);
+    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent.stderr));
+}
+
+#[test]
+fn a_sender_that_is_interrupted_says_what_it_knows() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let ticket = Listener::start(&["--bind", &nobody]).ticket.clone();
+    let mut sender = everlink(&["send", &ticket]).stdin(Stdio::piped()).spawn().unwrap();
+    sender.stdin.take().unwrap().write_all(b"one\ntwo\n").unwrap();
+    thread::sleep(Duration::from_millis(500));
+    assert!(Command::new("kill").args(["-INT", &sender.id().to_string()]).status().unwrap().success());
+    let sent = finish(sender);
+    assert_eq!(sent.status.code(), Some(130));
+    assert!(text(&sent.stderr).contains("of 2 messages 0 were processed"), "{}", text(&sent.stderr));
+}
+
+#[test]
+fn a_pipe_ends_where_its_input_ends() {
+    for length in [0, 1, 1_000, 3_000_000] {
+        let there: Vec<u8> =
+            (0..length).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let back: Vec<u8> = there.iter().rev().copied().collect();
+        let mut listener = everlink(&["listen", "--pipe", "--bind", "127.0.0.1:0"]);
+        let mut listener = listener.stdin(Stdio::piped()).spawn().unwrap();
+        feed(listener.stdin.take().unwrap(), back.clone());
+        let mut out = BufReader::new(listener.stdout.take().unwrap());
+        let mut ticket = String::new();
+        out.read_line(&mut ticket).unwrap();
+        let arriving = thread::spawn(move || {
+            let mut arrived = Vec::new();
+            out.read_to_end(&mut arrived).map(|_| arrived).unwrap()
+        });
+        let mut dialler = everlink(&["pipe", ticket.trim()]).stdin(Stdio::piped()).spawn().unwrap();
+        feed(dialler.stdin.take().unwrap(), there.clone());
+        let dialled = finish(dialler);
+        assert_eq!(dialled.status.code(), Some(0), "{}", text(&dialled.stderr));
+        let listened = finish(listener);
+        assert_eq!(listened.status.code(), Some(0), "{}", text(&listened.stderr));
+        assert!(arriving.join().unwrap() == there && dialled.stdout == back, "{length} bytes");
+    }
+}
+
+#[test]
+fn closed_standard_output_is_no_panic() {
+    let mut child = everlink(&["listen", "--bind", "127.0.0.1:0"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut ticket = String::new();
+    lines.read_line(&mut ticket).unwrap();
+    drop(lines);
+    let mut sender = everlink(&["send", ticket.trim()]).stdin(Stdio::piped()).spawn().unwrap();
+    sender.stdin.take().unwrap().write_all(b"to nobody\n").unwrap();
+    let ended = finish(child);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(text(&ended.stderr).ends_with("standard output was closed by its reader\n"));
+    sender.kill().unwrap();
+    sender.wait().unwrap();
+}
+
+#[test]
+fn a_short_demonstration_passes_and_prints_one_object() {
+    let run = output(&["demo", "--json", "--seconds", "12", "--seed", "1"]);
+    let lines = text(&run.stdout);
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    let object: serde_json::Value = serde_json::from_str(&lines).unwrap();
+    assert_eq!(run.status.code(), Some(0), "{lines}{}", text(&run.stderr));
+    let sum = ["delivered", "not_delivered", "unknown"].map(|field| object[field].as_u64().unwrap());
+    assert_eq!(object["accepted"].as_u64().unwrap(), sum.iter().sum::<u64>());
+    assert_eq!(object["stream"]["hash_ok"], true);
+}
