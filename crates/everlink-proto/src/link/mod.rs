@@ -74,6 +74,8 @@ pub(crate) struct Link {
     pub(crate) connections: Vec<Connection>,
     ladder: Option<Ladder>,
     check: Option<Check>,
+    /// When the peer's former process may be believed again.
+    switch_settles: Option<Instant>,
     closing: Closing,
     close_until: Option<Instant>,
     goodbye: Goodbye,
@@ -113,6 +115,7 @@ impl Link {
             connections: Vec::new(),
             ladder: None,
             check: None,
+            switch_settles: None,
             closing: Closing::Open,
             close_until: None,
             goodbye: Goodbye::of(CloseCode::Closed),
@@ -329,6 +332,7 @@ impl Link {
         consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
         consider(self.attempt_deadline(), Reason::Attempt);
         consider(self.check.map(|check| check.until), Reason::Check);
+        consider(self.switch_settles, Reason::Check);
         consider(self.close_until, Reason::Close);
         if self.is_needed() {
             consider(self.refused_until, Reason::Refusal);
@@ -356,6 +360,9 @@ impl Link {
         self.handle_attempt_timeouts(ctx);
         if self.check.is_some_and(|check| check.until <= now) {
             self.end_check(ctx, false);
+        }
+        if self.switch_settles.take_if(|at| *at <= now).is_some() {
+            self.continuity.on_switch_settled();
         }
         self.refused_until = self.refused_until.filter(|until| *until > now);
         self.drop_ended(ctx);
