@@ -59,7 +59,7 @@ impl Link {
         self.last_active = ctx.now;
         // The peer is there: an outage may be over, so the next try is due.
         if let Some(ladder) = self.ladder.as_mut().filter(|_| self.state.is_suspect()) {
-            ladder.pull_forward(ctx.now);
+            ladder.pull_probe(ctx.now);
         }
         let payload = datagram.get(opened.payload).unwrap_or_default();
         match self.on_payload(ctx, key, from, payload) {
