@@ -272,7 +272,7 @@ impl Link {
         let refused = self.refused_until.is_some_and(|until| ctx.now < until);
         let searching =
             needed && !refused && matches!(self.state, LinkState::Connecting | LinkState::Suspect);
-        let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx);
+        let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx, needed);
         match (&self.ladder, searching, renewing) {
             (Some(ladder), true, _) if ladder.probes() => {}
             (_, true, _) => self.ladder = Some(Ladder::start(ctx.now, self.dials_from(ctx.now))),
@@ -294,9 +294,11 @@ impl Link {
         last.map_or(now, |born| now.max(born + APART))
     }
 
-    fn wants_new_connection(&self, ctx: &Context<'_>) -> bool {
-        self.closing.is_open()
-            && (self.redial_wanted || self.winner().is_some_and(|winner| winner.keys_are_worn(ctx)))
+    /// Keys are renewed by use: an idle connection may keep its own until something is to be sent (SPEC 3.3).
+    fn wants_new_connection(&self, ctx: &Context<'_>, needed: bool) -> bool {
+        let in_use = needed || self.dial.is_active();
+        let worn = in_use && self.winner().is_some_and(|winner| winner.keys_are_worn(ctx));
+        self.closing.is_open() && (self.redial_wanted || worn)
     }
 
     /// After 30 s of silence a PING goes before anything new (SPEC 7.1).
