@@ -120,8 +120,8 @@ impl Count {
         let Self { accepted, processed, not_delivered, unknown } = self;
         let open = accepted - processed - not_delivered - unknown;
         format!(
-            "of {accepted} messages {processed} were processed, {not_delivered} certainly not delivered, {unknown} are \
-             in doubt (the listener restarted or ended), {open} had no verdict yet"
+            "of {accepted} messages {processed} were processed, {not_delivered} were certainly not delivered, {unknown} are \
+             in doubt, and {open} had no verdict yet"
         )
     }
 }
