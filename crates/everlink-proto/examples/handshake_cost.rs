@@ -1,5 +1,9 @@
 //! How much CPU a handshake costs each side. Run with `--release`.
-#![allow(clippy::print_stdout, reason = "printing the figures is what this program is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    reason = "a program that measures time and prints it"
+)]
 
 use std::time::{Duration, Instant};
 

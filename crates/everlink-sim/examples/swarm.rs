@@ -1,5 +1,9 @@
 //! Runs a range of seeds, or replays one: `swarm 0..100`, `swarm 42`, `swarm 42 --trace`.
-#![allow(clippy::print_stdout)] // it is a program for a terminal
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    reason = "a program for a terminal, which tells how long it took"
+)]
 
 use std::time::Instant;
 
@@ -11,7 +15,10 @@ fn main() {
         let begun = Instant::now();
         let report = everlink_sim::swarm(seeds, 2, |run| {
             for violation in &run.violations {
-                println!("seed {}: {} at {:?}: {}", run.seed, violation.invariant, violation.at, violation.text);
+                println!(
+                    "seed {}: {} at {:?}: {}",
+                    run.seed, violation.invariant, violation.at, violation.text
+                );
             }
         });
         println!("{report}");

@@ -166,6 +166,7 @@ impl App {
     /// Reads as it should again.
     pub(crate) fn hurry(&mut self) {
         self.slow_until = 0;
+        self.plan.lazy = 0;
         self.duties.iter_mut().for_each(|duty| duty.due = 0);
     }
 
@@ -202,7 +203,8 @@ impl App {
             Event::StreamOpened { peer } => {
                 let peer = turn.directory.index(peer);
                 while let Some(stream) = turn.endpoint.accept_stream(turn.directory.id(peer)) {
-                    let stop_after = self.dice.chance(10 * PERCENT).then(|| self.dice.below(self.plan.longest_stream));
+                    let stop_after =
+                        self.dice.chance(10 * PERCENT).then(|| self.dice.below(self.plan.longest_stream));
                     self.incoming.insert((peer, stream), Incoming { stop_after, ..Incoming::default() });
                     self.read_stream(turn, peer, stream);
                 }
@@ -215,7 +217,10 @@ impl App {
                 let peer = turn.directory.index(peer);
                 self.write_stream(turn, (peer, stream));
             }
-            Event::State { .. } | Event::DuplicateIdentity { .. } | Event::Refused { .. } | Event::Stopped => {}
+            Event::State { .. }
+            | Event::DuplicateIdentity { .. }
+            | Event::Refused { .. }
+            | Event::Stopped => {}
         }
     }
 
@@ -365,6 +370,10 @@ impl App {
             over: false,
         };
         turn.observer.marks.pass("stream opened");
+        let number = outgoing.number;
+        turn.remark(peer, || {
+            format!("opens stream {number} to {peer} as {stream:?}, {} bytes", outgoing.total)
+        });
         self.outgoing.insert((peer, stream), outgoing);
         self.write_stream(turn, (peer, stream));
     }
@@ -376,6 +385,7 @@ impl App {
             let left = out.total - out.written;
             if left == 0 {
                 out.over = true;
+                turn.remark(key.0, || format!("ends stream {}, reset: {}", out.number, out.ends_with_reset));
                 if out.ends_with_reset {
                     turn.observer.streams.on_reset(out.number);
                     let _ = turn.endpoint.reset_stream(turn.now, peer, key.1, 7);
@@ -392,6 +402,7 @@ impl App {
                     return;
                 }
                 Ok(taken) => {
+                    turn.remark(key.0, || format!("writes {taken} bytes to stream {}", out.number));
                     out.written += taken as u64;
                     turn.observer.streams.on_written(out.number, taken as u64);
                 }
@@ -415,7 +426,9 @@ impl App {
         let Some(incoming) = self.incoming.get_mut(&(peer, stream)) else { return };
         let mut buffer = [0; 2_048];
         while !incoming.over {
-            match turn.endpoint.read_stream(turn.now, id, stream, &mut buffer) {
+            let read = turn.endpoint.read_stream(turn.now, id, stream, &mut buffer);
+            turn.remark(peer, || format!("reads {stream:?} of {peer}: {read:?}"));
+            match read {
                 Ok(Read::Blocked) => return,
                 Ok(Read::Bytes(len)) => {
                     let bytes = &buffer[..len];

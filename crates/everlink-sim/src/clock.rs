@@ -56,6 +56,11 @@ impl Clock {
         self.since = now;
     }
 
+    /// Whether the clock stands still.
+    pub(crate) fn is_frozen(&self, now: Micros) -> bool {
+        now < self.since
+    }
+
     /// Stops the clock until `until`.
     pub(crate) fn freeze(&mut self, now: Micros, until: Micros) {
         self.local = self.read(now).as_micros();

@@ -115,10 +115,17 @@ impl Fault {
             2 => Self::Slow { from: machine, to: other, factor: dice.pick(&[10, 100, 1_000]), lasts: outage },
             3 => Self::Move { machine, noticed: dice.coin() },
             4 => Self::Rebind { machine },
-            5 => Self::Crash { machine, down: dice.pick(&[0, 200 * MILLI, 2 * SECOND, 20 * SECOND]), moves: dice.coin() },
+            5 => Self::Crash {
+                machine,
+                down: dice.pick(&[0, 200 * MILLI, 2 * SECOND, 20 * SECOND]),
+                moves: dice.coin(),
+            },
             6 => Self::Suspend { machine, lasts: draw_sleep(dice) },
             7 => Self::Stall { machine, lasts: dice.between(10 * MILLI, 3 * SECOND) },
-            8 => Self::ClockJump { machine, by: dice.pick(&[3 * SECOND, 60 * SECOND, 3_600 * SECOND, 315_360_000 * SECOND]) },
+            8 => Self::ClockJump {
+                machine,
+                by: dice.pick(&[3 * SECOND, 60 * SECOND, 3_600 * SECOND, 315_360_000 * SECOND]),
+            },
             9 => Self::ClockFreeze { machine, lasts: dice.between(SECOND, 10 * SECOND) },
             10 => Self::SocketDeath { machine, lasts: dice.between(0, 5 * SECOND) },
             11 => Self::SocketErrors { machine, to: other },
@@ -130,7 +137,10 @@ impl Fault {
             17 => Self::Clone { machine, lasts: dice.between(10 * SECOND, 60 * SECOND) },
             18 => Self::Replay,
             19 => Self::Junk { machine, count: dice.between(20, 200) as u32 },
-            _ => Self::Spoof { odds: dice.pick(&[1_000, 20_000, 200_000]), lasts: dice.between(5 * SECOND, 30 * SECOND) },
+            _ => Self::Spoof {
+                odds: dice.pick(&[1_000, 20_000, 200_000]),
+                lasts: dice.between(5 * SECOND, 30 * SECOND),
+            },
         }
     }
 }

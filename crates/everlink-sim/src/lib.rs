@@ -94,7 +94,7 @@ pub fn swarm(seeds: Range<u64>, threads: usize, on_progress: impl Fn(&RunReport)
                     if seed >= seeds.end {
                         break;
                     }
-                    let twice = seed % REPEATED == 0;
+                    let twice = seed.is_multiple_of(REPEATED);
                     part.repeated += u64::from(twice);
                     let report = run(seed, Options { twice });
                     on_progress(&report);

@@ -56,7 +56,14 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// A machine that has not started its process yet.
-    pub(crate) fn new(number: usize, identity: usize, clock: Clock, ipv6: bool, plan: AppPlan, mut dice: Dice) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        identity: usize,
+        clock: Clock,
+        ipv6: bool,
+        plan: AppPlan,
+        mut dice: Dice,
+    ) -> Self {
         let batch = dice.pick(&[1, 8, 64]);
         Self {
             number,

@@ -77,7 +77,10 @@ impl Observer {
         let (at, name, len) = (accepted.at, accepted.name, accepted.len);
         let machines = (accepted.sender.machine, name.to);
         self.trace.note(at, machines, &[name.place as u8, name.channel as u8, len as u8], || {
-            format!("[{}] accepts {}/{} for {} as {id}, {len} bytes", name.process, name.channel, name.place, name.to)
+            format!(
+                "[{}] accepts {}/{} for {} as {id}, {len} bytes",
+                name.process, name.channel, name.place, name.to
+            )
         });
         self.deliveries.on_accepted(accepted, id, &mut self.findings);
     }
@@ -133,7 +136,13 @@ impl Observer {
     }
 
     /// An application read bytes of a stream.
-    pub(crate) fn on_stream_read(&mut self, at: Micros, machines: (usize, usize), reading: &mut Reading, bytes: &[u8]) {
+    pub(crate) fn on_stream_read(
+        &mut self,
+        at: Micros,
+        machines: (usize, usize),
+        reading: &mut Reading,
+        bytes: &[u8],
+    ) {
         self.trace.note(at, machines, bytes, || format!("reads {} bytes of a stream", bytes.len()));
         self.streams.on_read(at, machines, reading, bytes, &mut self.findings);
     }

@@ -143,7 +143,9 @@ fn farewell(world: &mut World) {
         for peer in world.peers(machine) {
             let polite = world.dice.coin();
             if world.machines[machine].number > peer || polite {
-                world.with(machine, |turn| turn.endpoint.close(turn.now, turn.directory.id(peer), 0, "the run is over"));
+                world.with(machine, |turn| {
+                    turn.endpoint.close(turn.now, turn.directory.id(peer), 0, "the run is over")
+                });
             }
         }
     }

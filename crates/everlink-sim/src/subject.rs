@@ -3,9 +3,11 @@
 //! Only this file knows how `everlink_proto` spells its types; a change there is met here.
 
 use crate::check::delivery::Outcome;
+use crate::clock::Micros;
 use crate::swarm::Settings;
 use everlink_proto::crypto::Provider;
 use everlink_proto::crypto::rustcrypto::RustCrypto;
+use everlink_proto::link::ConnectionSnapshot;
 use everlink_proto::link::lifecycle::{Fact, Row};
 use everlink_proto::session::{EndReason, Verdict};
 use everlink_proto::time::Instant;
@@ -17,7 +19,7 @@ pub(crate) use everlink_proto::crypto::identity::Identity;
 pub(crate) use everlink_proto::id::PeerId;
 pub(crate) use everlink_proto::link::lifecycle::LinkState;
 pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
-pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, StreamId};
+pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, Reason, StreamId};
 
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -69,6 +71,7 @@ pub(crate) struct ConnectionView {
     pub(crate) standing: Standing,
     pub(crate) bound: bool,
     pub(crate) in_flight: u64,
+    pub(crate) rtt: Micros,
     pub(crate) lost: u64,
 }
 
@@ -99,6 +102,7 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
         },
         bound: one.bound,
         in_flight: one.in_flight,
+        rtt: one.rtt.as_micros() as Micros,
         lost: one.packets.2,
     });
     let session = &snapshot.session;
@@ -185,12 +189,40 @@ pub(crate) fn config(settings: &Settings) -> Config {
     Config { rekey_after: Duration::from_micros(settings.rekey_after), ..Config::default() }
 }
 
-/// What an endpoint says about a link, for people.
+/// What an endpoint says about a link, for people: its own words, and the state behind them.
 pub(crate) fn explain(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
-    endpoint.explain(now, &peer).map_or_else(|| "no link".to_owned(), |said| said.to_string())
+    let (Some(said), Some(snapshot)) = (endpoint.explain(now, &peer), endpoint.snapshot(now, &peer)) else {
+        return "no link".to_owned();
+    };
+    let connections: String = snapshot.connections.iter().map(|one| format!("\n  {}", show(one))).collect();
+    let (mine, theirs) = (snapshot.mine, snapshot.theirs);
+    format!("{said}\n  halves {mine:?} and {theirs:?}{connections}\n  {:?}", snapshot.session)
 }
 
-/// Whether any timer is armed that is more than housekeeping.
+fn show(one: &ConnectionSnapshot) -> String {
+    let role = if one.initiated { "dialled" } else { "accepted" };
+    let flags = [
+        (one.current, "current"),
+        (one.ending, "ending"),
+        (one.bound, "bound"),
+        (one.carried, "carried"),
+        (one.suspect, "suspect"),
+    ];
+    let flags: Vec<&str> = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+    format!(
+        "connection {} {role}, to {}: {}; rtt {:.1?}, window {}, in flight {}, silent for {:.1?}, packets {:?}",
+        one.order.generation,
+        one.remote,
+        flags.join(", "),
+        one.rtt,
+        one.window,
+        one.in_flight,
+        one.silent_for,
+        one.packets
+    )
+}
+
+/// Whether no timer is armed but housekeeping, which keeps a stranger's half for a minute (SPEC 6.6).
 pub(crate) fn is_at_rest(endpoint: &mut Endpoint) -> bool {
-    endpoint.poll_timeout().is_none()
+    endpoint.poll_timeout().is_none_or(|deadline| deadline.reason == Reason::Housekeeping)
 }

@@ -127,7 +127,11 @@ fn draw_faults(
 fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOptions>) {
     let stress = dice.chance(25 * PERCENT);
     let noise: [bool; 6] = std::array::from_fn(|_| dice.chance(40 * PERCENT));
-    let fair_loss = if dice.chance(15 * PERCENT) { dice.pick(&[PERCENT / 2, PERCENT, 5 * PERCENT, 20 * PERCENT]) } else { 0 };
+    let fair_loss = if dice.chance(15 * PERCENT) {
+        dice.pick(&[PERCENT / 2, PERCENT, 5 * PERCENT, 20 * PERCENT])
+    } else {
+        0
+    };
     let slow = dice.chance(15 * PERCENT);
     let mut links = Vec::new();
     let mut fair = Vec::new();
@@ -139,7 +143,8 @@ fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOp
             let delay = if back > 0 { back } else { draw_delay(stress, dice) };
             delays[from * machines + to] = delay;
             let mut clean = LinkOptions::clean(delay);
-            clean.rate = if slow { dice.pick(&[32_000, 125_000]) } else { dice.pick(&[1_250_000, 12_500_000]) };
+            clean.rate =
+                if slow { dice.pick(&[32_000, 125_000]) } else { dice.pick(&[1_250_000, 12_500_000]) };
             clean.queue = dice.pick(&[50, 200, 500]) * MILLI;
             links.push(add_noise(clean.clone(), noise, stress, dice));
             clean.loss = fair_loss;
@@ -162,7 +167,8 @@ fn draw_delay(stress: bool, dice: &mut Dice) -> Micros {
 fn add_noise(mut link: LinkOptions, noise: [bool; 6], stress: bool, dice: &mut Dice) -> LinkOptions {
     let [loss, bursts, jitter, reorder, duplicate, corrupt] = noise;
     if loss {
-        link.loss = if stress { dice.between(2, 30) as u32 * PERCENT } else { dice.between(100, 20_000) as u32 };
+        link.loss =
+            if stress { dice.between(2, 30) as u32 * PERCENT } else { dice.between(100, 20_000) as u32 };
     }
     if bursts {
         let length = if stress { dice.between(25, 40) } else { dice.between(6, 20) };
@@ -211,7 +217,14 @@ fn draw_machines(
         .collect()
 }
 
-fn draw_app(identity: usize, nodes: usize, gap: Micros, streams: bool, slowest: u64, dice: &mut Dice) -> AppPlan {
+fn draw_app(
+    identity: usize,
+    nodes: usize,
+    gap: Micros,
+    streams: bool,
+    slowest: u64,
+    dice: &mut Dice,
+) -> AppPlan {
     let mut flows = Vec::new();
     for to in (0..nodes).filter(|to| *to != identity) {
         let channels = dice.between(1, 4);
@@ -226,7 +239,12 @@ fn draw_app(identity: usize, nodes: usize, gap: Micros, streams: bool, slowest: 
             flows.push(FlowPlan {
                 to,
                 channel: channel * 3,
-                on_restart: dice.pick(&[OnRestart::Carry, OnRestart::Carry, OnRestart::Drop, OnRestart::Resend]),
+                on_restart: dice.pick(&[
+                    OnRestart::Carry,
+                    OnRestart::Carry,
+                    OnRestart::Drop,
+                    OnRestart::Resend,
+                ]),
                 wants_done: dice.chance(25 * PERCENT),
                 sizes,
                 gap: gap * channels * u64::from(burst),
@@ -245,21 +263,38 @@ fn draw_app(identity: usize, nodes: usize, gap: Micros, streams: bool, slowest: 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}: {} identities on {} machines", self.seed, self.nodes, self.machines())?;
-        writeln!(f, "  faults stop at {} s; keys are replaced after {} s", self.fair_at / SECOND, self.rekey_after / SECOND)?;
+        writeln!(
+            f,
+            "  faults stop at {} s; keys are replaced after {} s",
+            self.fair_at / SECOND,
+            self.rekey_after / SECOND
+        )?;
         writeln!(f, "  cipher: {:?}; IPv6: {}; eavesdropper: {}", self.cipher, self.ipv6, self.tap)?;
         let machines = self.machines();
         for (index, (noisy, fair)) in self.links.iter().zip(&self.fair).enumerate() {
             let (from, to) = (index / machines, index % machines);
             if from != to {
-                writeln!(f, "  {from} to {to}: {noisy:?}\n    fair: loss {} ppm, jitter {} us", fair.loss, fair.jitter)?;
+                writeln!(
+                    f,
+                    "  {from} to {to}: {noisy:?}\n    fair: loss {} ppm, jitter {} us",
+                    fair.loss, fair.jitter
+                )?;
             }
         }
         for (number, plan) in self.machine_plans.iter().enumerate() {
-            writeln!(f, "  machine {number}: identity {}, clock from {} us, {} ppm", plan.identity, plan.origin, plan.drift_ppm)?;
+            writeln!(
+                f,
+                "  machine {number}: identity {}, clock from {} us, {} ppm",
+                plan.identity, plan.origin, plan.drift_ppm
+            )?;
             for flow in &plan.app.flows {
                 writeln!(f, "    {flow:?}")?;
             }
-            writeln!(f, "    streams every {:?} us up to {} bytes", plan.app.streams, plan.app.longest_stream)?;
+            writeln!(
+                f,
+                "    streams every {:?} us up to {} bytes",
+                plan.app.streams, plan.app.longest_stream
+            )?;
         }
         for (at, fault) in &self.faults {
             writeln!(f, "  at {:.3} s {fault}", *at as f64 / 1e6)?;

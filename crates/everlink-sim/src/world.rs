@@ -5,9 +5,9 @@
 //! settings, and these follow from the seed.
 
 use crate::app::App;
+use crate::check::Process;
 use crate::check::abuse::check_digest;
 use crate::check::bounds::{MOST_SENT_AT_ONCE, MOST_TIMEOUTS_AT_ONCE};
-use crate::check::Process;
 use crate::cipher::{Cipher, Null};
 use crate::clock::{Clock, MILLI, Micros, SECOND};
 use crate::dice::Dice;
@@ -60,6 +60,16 @@ pub(crate) struct Turn<'a> {
     pub(crate) endpoint: &'a mut Endpoint,
     pub(crate) directory: &'a Directory,
     pub(crate) observer: &'a mut Observer,
+}
+
+impl Turn<'_> {
+    /// Notes in the trace what the application does, where nothing else tells.
+    pub(crate) fn remark(&self, peer: usize, text: impl FnOnce() -> String) {
+        let process = self.process;
+        self.observer
+            .trace
+            .remark(self.at, (process.machine, peer), || format!("[{}] {}", process.number, text()));
+    }
 }
 
 /// Something that is going to happen.
@@ -136,8 +146,9 @@ impl World {
     /// The world that `settings` describe, before anything happened.
     pub(crate) fn new(settings: Settings, lines: Option<Lines>) -> Self {
         let dice = Dice::new(settings.seed);
-        let identities: Vec<Identity> =
-            (0..settings.nodes).map(|index| Identity::from_seed(&dice.fork("identity", index).bytes32())).collect();
+        let identities: Vec<Identity> = (0..settings.nodes)
+            .map(|index| Identity::from_seed(&dice.fork("identity", index).bytes32()))
+            .collect();
         let ids: Vec<PeerId> = identities.iter().map(Identity::peer_id).collect();
         let indices = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
         let mut world = Self {
@@ -224,9 +235,8 @@ impl World {
         let machine = &mut self.machines[number];
         let process = Process { number: self.processes, machine: number, identity: machine.identity };
         let provider = self.observer.ledger.watch(process, provider(self.settings.cipher));
-        let identity = Identity::from_seed(
-            &Dice::new(self.settings.seed).fork("identity", machine.identity).bytes32(),
-        );
+        let identity =
+            Identity::from_seed(&Dice::new(self.settings.seed).fork("identity", machine.identity).bytes32());
         let config = subject::config(&self.settings);
         let now = machine.clock.read(self.now);
         let endpoint = Endpoint::new(now, identity, config, provider, machine.dice.bytes32());
@@ -238,7 +248,9 @@ impl World {
         self.fabric.assign(address, number);
         self.known.insert(address, process.identity);
         self.observer.links.on_birth(self.now, process);
-        self.note(number, || format!("process {} of identity {} begins at {address}", process.number, process.identity));
+        self.note(number, || {
+            format!("process {} of identity {} begins at {address}", process.number, process.identity)
+        });
         if let Some((mut turn, app)) = self.turn(number) {
             app.begin(&mut turn);
         }
@@ -256,6 +268,7 @@ impl World {
         self.counted.add(&life.endpoint);
         self.fabric.withdraw(machine.address);
         self.observer.deliveries.on_death(life.process.number);
+        self.observer.links.on_death(life.process.number);
         self.note(number, || format!("process {} dies", life.process.number));
     }
 
@@ -263,6 +276,7 @@ impl World {
     pub(crate) fn tell(&mut self, machine: usize, about: usize) {
         let address = self.machines[about].address;
         let identity = self.machines[about].identity;
+        self.known.insert(address, identity);
         if let Some((turn, _)) = self.turn(machine) {
             // It cannot fail: the identity is a valid one, and there is room.
             let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
@@ -277,9 +291,9 @@ impl World {
         let machine = &mut self.machines[number];
         self.fabric.withdraw(machine.address);
         let address = machine.next_address(only_port);
+        self.known.insert(address, machine.identity);
         if machine.life.is_some() {
             self.fabric.assign(address, number);
-            self.known.insert(address, machine.identity);
         }
         self.note(number, || format!("machine {number} is at {address} now"));
         if noticed && self.machines[number].runs() {
@@ -375,7 +389,14 @@ impl World {
         for (number, plan) in self.settings.machine_plans.clone().into_iter().enumerate() {
             let clock = Clock::new(plan.origin, plan.drift_ppm);
             let chance = dice.fork("machine", number);
-            self.machines.push(Machine::new(number, plan.identity, clock, self.settings.ipv6, plan.app, chance));
+            self.machines.push(Machine::new(
+                number,
+                plan.identity,
+                clock,
+                self.settings.ipv6,
+                plan.app,
+                chance,
+            ));
         }
         for number in 0..self.settings.nodes {
             let at = self.dice.below(300 * MILLI);
@@ -409,7 +430,8 @@ impl World {
                 }
             }
             Happening::Appointment(machine) => {
-                let due = self.machines[machine].life.as_ref().is_some_and(|life| life.appointment == self.now);
+                let due =
+                    self.machines[machine].life.as_ref().is_some_and(|life| life.appointment == self.now);
                 if due {
                     self.keep_appointment(machine);
                 }
@@ -489,7 +511,8 @@ impl World {
     fn digest(&mut self, number: usize) -> String {
         let peers: Vec<usize> = self.peers(number).collect();
         let Some((turn, _)) = self.turn(number) else { return String::new() };
-        let links = peers.iter().map(|peer| subject::digest(turn.endpoint, turn.now, turn.directory.id(*peer)));
+        let links =
+            peers.iter().map(|peer| subject::digest(turn.endpoint, turn.now, turn.directory.id(*peer)));
         links.collect::<Vec<_>>().join("\n")
     }
 
@@ -594,7 +617,9 @@ impl World {
         let receiver = self.fabric.owner(to).unwrap_or(number);
         self.observer.trace.remark(self.now, (number, receiver), || {
             let fate = match &fate {
-                Outcome::Carried(list) => list.iter().map(|(at, _)| format!("+{} us", at - self.now)).collect(),
+                Outcome::Carried(list) => {
+                    list.iter().map(|(at, _)| format!("+{} us", at - self.now)).collect()
+                }
                 Outcome::Lost(why) => vec![(*why).to_owned()],
             };
             format!("[{}] -> {to}: {kind:?}, {len} bytes: {}", process.number, fate.join(", "))
@@ -630,7 +655,8 @@ impl World {
     fn look(&mut self) {
         let mut views: BTreeMap<(usize, usize), (Process, View)> = BTreeMap::new();
         for number in 0..self.machines.len() {
-            if !self.machines[number].runs() || !self.machines[number].socket_works {
+            let machine = &self.machines[number];
+            if !machine.runs() || !machine.socket_works || machine.clock.is_frozen(self.now) {
                 continue;
             }
             for peer in self.peers(number) {

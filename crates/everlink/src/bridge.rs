@@ -19,11 +19,7 @@ pub trait NetworkBridge: Send + Sync {
     /// Accepts `message` for `peer`, waiting for room if there is none.
     ///
     /// Cancel safe: a future dropped before it is ready has accepted nothing.
-    fn send(
-        &self,
-        peer: &PeerId,
-        message: Bytes,
-    ) -> impl Future<Output = Result<Receipt, SendError>> + Send;
+    fn send(&self, peer: &PeerId, message: Bytes) -> impl Future<Output = Result<Receipt, SendError>> + Send;
 }
 
 impl NetworkBridge for Endpoint {

@@ -22,7 +22,9 @@ pub enum SendError {
         state: LinkState,
     },
     /// The message is longer than any message may be.
-    #[error("{peer:#}: a message of {len} bytes is longer than the {max} allowed; it was not accepted; use a stream")]
+    #[error(
+        "{peer:#}: a message of {len} bytes is longer than the {max} allowed; it was not accepted; use a stream"
+    )]
     TooLarge {
         /// To whom.
         peer: PeerId,
@@ -32,7 +34,9 @@ pub enum SendError {
         max: usize,
     },
     /// All links that the endpoint may hold are in use.
-    #[error("{peer:#}: all {max} links are in use; the message was not accepted; close one, or raise max_links")]
+    #[error(
+        "{peer:#}: all {max} links are in use; the message was not accepted; close one, or raise max_links"
+    )]
     TooManyLinks {
         /// To whom.
         peer: PeerId,
@@ -40,7 +44,9 @@ pub enum SendError {
         max: usize,
     },
     /// The link has as many channels as it may have.
-    #[error("{peer:#}: channel {channel} would be one too many; the message was not accepted; use fewer channels")]
+    #[error(
+        "{peer:#}: channel {channel} would be one too many; the message was not accepted; use fewer channels"
+    )]
     TooManyChannels {
         /// To whom.
         peer: PeerId,

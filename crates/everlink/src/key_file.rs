@@ -36,7 +36,9 @@ pub enum KeyFileError {
     #[error("{0} exists and was left as it is: an identity that is overwritten is lost for ever")]
     Exists(PathBuf),
     /// It is something else.
-    #[error("{path} is not a key file: expected one line, \"everlink-key1\" and 64 hexadecimal digits, but {found}")]
+    #[error(
+        "{path} is not a key file: expected one line, \"everlink-key1\" and 64 hexadecimal digits, but {found}"
+    )]
     Malformed {
         /// Which file.
         path: PathBuf,
@@ -44,7 +46,9 @@ pub enum KeyFileError {
         found: &'static str,
     },
     /// Others than its owner can read or change it.
-    #[error("{path} has mode {mode:03o}, and others must have no access to a key: chmod 600 it, or make a new key")]
+    #[error(
+        "{path} has mode {mode:03o}, and others must have no access to a key: chmod 600 it, or make a new key"
+    )]
     Exposed {
         /// Which file.
         path: PathBuf,

@@ -110,16 +110,11 @@ impl Receipts {
         }
     }
 
-    fn poll(
-        &self,
-        key: &Key,
-        cx: &Context<'_>,
-        wakes: &mut Wakes,
-    ) -> Poll<Result<Verdict, EndpointFailed>> {
+    fn poll(&self, key: &Key, cx: &Context<'_>, wakes: &mut Wakes) -> Poll<Result<Verdict, EndpointFailed>> {
         let Table { slots, failure } = &mut *self.lock();
         let slot = slots.get_mut(key).expect("a receipt has its slot until it is dropped");
         match (slot, failure) {
-            (Slot::Settled(verdict), _) => Poll::Ready(Ok(verdict.clone())),
+            (Slot::Settled(verdict), _) => Poll::Ready(Ok(*verdict)),
             (Slot::Open(_), Some(failure)) => Poll::Ready(Err(failure.clone())),
             (Slot::Open(waker), None) => {
                 wakes.park(waker, cx);

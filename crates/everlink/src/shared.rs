@@ -6,7 +6,8 @@
 //! endpoint as a whole, and that is one state, which every call looks at first.
 //!
 //! One thread at a time sends. A call that finds another at it leaves its data in the core: whoever
-//! is sending looks again before it stops, and so fills longer batches the busier it gets.
+//! is sending looks again before it stops, and so fills longer batches the busier it gets. A call
+//! right behind another leaves its data to the driver, for the same reason.
 
 use std::any::Any;
 use std::io;
@@ -156,7 +157,7 @@ impl Shared {
             state.alive()?;
             let now = self.clock.now();
             let result = state.turn(now, &self.receipts, &mut wakes, f);
-            let batch = state.first_batch(now, self.socket.max_segments());
+            let batch = state.first_batch(now, visitor, self.socket.max_segments());
             (result, batch, visitor == Visitor::Caller && state.needs_driver())
         };
         wakes.deliver();
@@ -177,7 +178,7 @@ impl Shared {
             let error = self.send_batch(&mut batch).err();
             let mut state = self.lock();
             let more = (batches > 0).then(|| self.socket.max_segments());
-            next = state.after_send(self.clock.now(), batch, error, more);
+            next = state.after_send(self.clock.now(), visitor, batch, error, more);
             let ring = more.is_none() || (visitor == Visitor::Caller && state.needs_driver());
             drop(state);
             if next.is_none() && ring {

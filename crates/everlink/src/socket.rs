@@ -45,8 +45,11 @@ pub struct Received {
 
 impl Received {
     /// A placeholder to be overwritten.
-    pub const EMPTY: Self =
-        Self { from: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0), len: 0, segment: 0 };
+    pub const EMPTY: Self = Self {
+        from: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
+        len: 0,
+        segment: 0,
+    };
 }
 
 /// What a [`Socket::rebind`] is asked to replace.

@@ -1,7 +1,9 @@
 //! Whatever breaks the driver, every call that waits ends, and says why.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use common::{Frail, builder, endpoint};
@@ -102,19 +104,14 @@ fn a_runtime_that_is_shut_down_ends_every_wait() {
 
 #[test]
 fn a_panic_in_the_driver_ends_every_wait_and_says_what_it_was() {
-    let (socket, faults) = runtime().block_on(async { Frail::bind() });
-    drop((socket, faults));
-    let slot = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let make = {
-        let slot = std::sync::Arc::clone(&slot);
-        async move || {
-            let (socket, faults) = Frail::bind();
-            *slot.lock().unwrap() = Some(faults);
-            builder(1).socket(socket).start().await.unwrap()
-        }
+    let faults = OnceLock::new();
+    let make = async || {
+        let (socket, handle) = Frail::bind();
+        faults.set(handle).unwrap();
+        builder(1).socket(socket).start().await.unwrap()
     };
     let causes = causes(make, |endpoint, drivers| {
-        slot.lock().unwrap().as_ref().unwrap().panic.store(true, Ordering::SeqCst);
+        faults.get().unwrap().panic.store(true, Ordering::SeqCst);
         endpoint.rebind(); // Wakes the driver, which then receives.
         std::mem::forget(drivers);
     });
@@ -123,9 +120,12 @@ fn a_panic_in_the_driver_ends_every_wait_and_says_what_it_was() {
 
 #[test]
 fn an_abort_ends_every_wait() {
-    let causes = causes(async || endpoint(1).await, |endpoint, drivers| {
-        endpoint.abort();
-        std::mem::forget(drivers);
-    });
+    let causes = causes(
+        async || endpoint(1).await,
+        |endpoint, drivers| {
+            endpoint.abort();
+            std::mem::forget(drivers);
+        },
+    );
     assert_eq!(causes, vec![FailureCause::Aborted; 7]);
 }

@@ -1,4 +1,5 @@
 //! Streams as tokio sees them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 
@@ -17,7 +18,8 @@ async fn bytes_arrive_whole_both_ways_while_connections_are_replaced() {
     const LEN: usize = 5_000_000;
     let (a, b) = pair().await;
     let echo = tokio::spawn(async move {
-        let (mut read, mut write) = b.link(common::identity(1).peer_id()).accept_stream().await.unwrap().split();
+        let (mut read, mut write) =
+            b.link(common::identity(1).peer_id()).accept_stream().await.unwrap().split();
         tokio::io::copy(&mut read, &mut write).await.unwrap();
         write.shutdown().await.unwrap();
         b

@@ -25,6 +25,13 @@ use crate::{
 /// For how long a connection that is given up still acknowledges, at least (SPEC 6.6).
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 
+/// And at most: one sample taken across a sleep can make three probe timeouts of minutes.
+const MAX_DRAIN: Duration = Duration::from_secs(30);
+
+/// For how long a peer may take to prove its address: three tries at the initial round-trip time. Meanwhile
+/// nothing but a challenge is sent, so a connection that stays unproved would be of no use.
+const PROOF: Duration = Duration::from_secs(3);
+
 /// What has become of the session on this connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bound {
@@ -101,6 +108,8 @@ pub(crate) struct Connection {
     pub(crate) bound: Bound,
     pub(crate) farewell: Option<Farewell>,
     pub(crate) their_close: Option<TheirClose>,
+    /// When a connection whose peer has not proved its address is dropped.
+    pub(crate) prove_by: Option<Instant>,
     /// When a connection that is on its way out is dropped.
     pub(crate) ends_at: Option<Instant>,
     /// A PING was sent because nothing was heard for long (SPEC 7.1).
@@ -125,6 +134,8 @@ pub(crate) struct Birth {
     pub(crate) order: Order,
     pub(crate) role: Role,
     pub(crate) remote: SocketAddr,
+    /// Whether the peer is known to be there.
+    pub(crate) proved: bool,
     pub(crate) ids: PathIds,
     pub(crate) secrets: Secrets,
     pub(crate) suite: Suite,
@@ -139,13 +150,14 @@ impl Connection {
             born: now,
             handshake_hash: birth.secrets.handshake_hash,
             keys,
-            path: Path::first(birth.remote, birth.ids, algorithm),
+            path: Path::first(birth.remote, birth.proved, birth.ids, algorithm),
             last_heard: now,
             hello: None,
             their_hello: None,
             bound: Bound::Undecided,
             farewell: None,
             their_close: None,
+            prove_by: (!birth.proved).then(|| now + PROOF),
             ends_at: None,
             stale_pinged: false,
             ping_due: false,
@@ -159,7 +171,7 @@ impl Connection {
 
     /// How long it drains (SPEC 6.6).
     pub(crate) fn drain_time(&self) -> Duration {
-        (self.path.pto() * 3).max(DRAIN)
+        (self.path.pto() * 3).clamp(DRAIN, MAX_DRAIN)
     }
 
     /// Since when its keys are old enough to be replaced (SPEC 3.3).

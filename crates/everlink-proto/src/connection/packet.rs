@@ -5,7 +5,6 @@ use core::{net::SocketAddr, ops::Range};
 use super::{Connection, Record};
 use crate::{
     crypto::{TAG_LEN, keys::PacketKeys, replay::ReplayWindow},
-    path::Errand,
     recovery::{SendBudget, SentPacket},
     rng::Rng,
     session::Session,
@@ -67,6 +66,9 @@ impl Connection {
         }
         if self.path.migration.has_errand(SHORTEST) {
             return self.write_errand(now, rng, slot, buf);
+        }
+        if !self.path.migration.is_proved() {
+            return None;
         }
         let to = self.path.remote();
         if slot.to.is_some_and(|batch| batch != to) {
@@ -182,17 +184,15 @@ impl Connection {
         if slot.to.is_some() {
             return None;
         }
-        let (errand, to) = self.path.migration.take_errand(SHORTEST)?;
+        let errand = self.path.migration.take_errand(SHORTEST)?;
         let mut packet = Packet::begin(buf, SHORTEST);
-        match errand {
-            Errand::Challenge(challenge) => {
-                packet.push_recorded(&Frame::PathChallenge(challenge), Record::Challenge(challenge));
-            }
-            Errand::Response(response) => {
-                packet.push(&Frame::PathResponse(response));
-            }
+        if let Some(response) = errand.response {
+            packet.push(&Frame::PathResponse(response));
         }
-        self.seal(now, rng, packet).then_some(to)
+        if let Some(challenge) = errand.challenge {
+            packet.push_recorded(&Frame::PathChallenge(challenge), Record::Challenge(challenge));
+        }
+        self.seal(now, rng, packet).then_some(errand.to)
     }
 
     /// Numbers, seals and protects a packet and takes note of it.

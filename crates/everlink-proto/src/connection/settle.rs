@@ -90,11 +90,13 @@ impl Connection {
     fn probe(&mut self, settled: &mut Vec<Settled>) {
         self.probes_due = 2;
         self.path.migration.repeat();
-        if let Some(oldest) = self.path.recovery.records_mut().find(|records| !records.is_empty()) {
-            settled.extend(oldest.iter().filter_map(|record| match record {
-                Record::Session(epoch, record) => Some(Settled::Lost(*epoch, *record)),
-                Record::Hello | Record::Ack(_) | Record::Challenge(_) | Record::Farewell => None,
-            }));
+        let of_session = |record: &Record| match record {
+            Record::Session(epoch, record) => Some(Settled::Lost(*epoch, *record)),
+            Record::Hello | Record::Ack(_) | Record::Challenge(_) | Record::Farewell => None,
+        };
+        let mut under_way = self.path.recovery.records_mut();
+        if let Some(oldest) = under_way.find(|records| records.iter().any(|it| of_session(it).is_some())) {
+            settled.extend(oldest.iter().filter_map(of_session));
         }
     }
 

@@ -68,7 +68,7 @@ impl Endpoint {
         if !macs::verify_mac1(message.datagram, &self.own_mac1) {
             return self.shared.stats.drop(DropReason::BadMac);
         }
-        if let Some(slot) = self.slots.repeat(now, message.mac1) {
+        if let Some(slot) = self.slots.repeat(now, message.mac1, from) {
             self.shared.stats.mark(Mark::ReplyRepeated);
             return self.shared.outbox.push(from, &slot.reply);
         }
@@ -141,6 +141,7 @@ impl Endpoint {
             order: Order { generation, by_smaller: peer < self.shared.identity.peer_id() },
             role: Role::Responder,
             remote: from,
+            proved: false,
             ids: PathIds { local: id, remote: message.id, remote_token: payload.token },
             secrets,
             suite,
@@ -166,7 +167,9 @@ impl Endpoint {
         };
         let mut ctx = Context { now, shared: &mut self.shared };
         slot.birth.key = ctx.next_connection_key();
+        // Message 2 went to one address only, and its receiver confirms it from there: that address is proved.
         slot.birth.remote = from;
+        slot.birth.proved = from == slot.from && !slot.ambiguous;
         let key = slot.birth.key;
         let connection = Connection::new(now, &slot.birth, slot.keys, ctx.shared.config.congestion);
         let link = self.links.get_mut(link);

@@ -86,7 +86,7 @@ impl Endpoint {
 
     /// The application is done with a message: its sender hears `Processed` if it asked to.
     pub fn done(&mut self, now: Instant, peer: PeerId, token: DoneToken) {
-        self.with_link(now, peer, |link| link.session.done(&token));
+        self.with_link(now, peer, |link| link.session.done(token));
     }
 
     /// Opens a stream.

@@ -32,6 +32,8 @@ pub(crate) struct Slot {
     pub(crate) key: u64,
     pub(crate) peer: PeerId,
     pub(crate) from: SocketAddr,
+    /// The same message 1 came from elsewhere, too: nobody knows yet where its sender is.
+    pub(crate) ambiguous: bool,
     pub(crate) id: ConnectionId,
     pub(crate) generation: u64,
     mac1: [u8; MAC_LEN],
@@ -75,10 +77,11 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// The slot of this very message 1, wherever it comes from, whose time starts anew.
-    pub(crate) fn repeat(&mut self, now: Instant, mac1: &[u8; MAC_LEN]) -> Option<&Slot> {
+    /// The slot of this very message 1, wherever it comes from now, whose time starts anew.
+    pub(crate) fn repeat(&mut self, now: Instant, mac1: &[u8; MAC_LEN], from: SocketAddr) -> Option<&Slot> {
         let slot = self.slots.iter_mut().find(|slot| slot.mac1 == *mac1)?;
         slot.until = now + LIFETIME;
+        slot.ambiguous |= slot.from != from;
         Some(slot)
     }
 
@@ -120,7 +123,21 @@ impl Slots {
         });
         let Pending { peer, from, id, mac1, reply, birth, keys, hello } = pending;
         let (generation, until) = (birth.order.generation, now + LIFETIME);
-        self.slots.push(Slot { key, peer, from, id, generation, mac1, reply, birth, keys, hello, until });
+        let ambiguous = false;
+        self.slots.push(Slot {
+            key,
+            peer,
+            from,
+            ambiguous,
+            id,
+            generation,
+            mac1,
+            reply,
+            birth,
+            keys,
+            hello,
+            until,
+        });
         given_way
     }
 

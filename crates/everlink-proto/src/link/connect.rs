@@ -113,7 +113,9 @@ impl Link {
         from: SocketAddr,
         message: &Message2<'_>,
     ) {
-        let Some(attempt) = self.attempts.iter().find(|it| it.key == key) else {
+        // From an address that was not dialled it is a copy: the path would begin at whoever made it.
+        let dialled = self.knows_address(from);
+        let Some(attempt) = self.attempts.iter().find(|it| it.key == key && dialled) else {
             return ctx.shared.stats.drop(DropReason::NoAttempt);
         };
         let Ok((payload, secrets)) = attempt.noise.read(message.header, message.body) else {
@@ -159,6 +161,7 @@ impl Link {
             order: self.order(accepted.generation, Role::Initiator),
             role: Role::Initiator,
             remote: from,
+            proved: true,
             ids: PathIds { local: attempt.id, remote: responder, remote_token: accepted.token },
             suite: suite(ctx, accepted.capabilities),
             secrets,

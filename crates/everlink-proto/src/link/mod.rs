@@ -321,9 +321,10 @@ impl Link {
         };
         for connection in &self.connections {
             consider(connection.path.recovery.poll_timeout(), Reason::Recovery);
-            consider(connection.path.acks.deadline(), Reason::Ack);
+            let proved = connection.path.migration.is_proved();
+            consider(connection.path.acks.deadline().filter(|_| proved), Reason::Ack);
             consider(connection.paced_until, Reason::Pace);
-            consider(connection.ends_at, Reason::Drain);
+            consider(soonest(connection.ends_at, connection.prove_by), Reason::Drain);
         }
         consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
         consider(self.attempt_deadline(), Reason::Attempt);
@@ -384,7 +385,7 @@ impl Link {
         let ended: Vec<_> = self
             .connections
             .iter()
-            .filter(|it| it.ends_at.is_some_and(|at| at <= ctx.now))
+            .filter(|it| soonest(it.ends_at, it.prove_by).is_some_and(|at| at <= ctx.now))
             .map(|it| it.key)
             .collect();
         for key in ended {

@@ -146,12 +146,12 @@ impl Link {
         }
         let carried_before = connection.carried;
         let news = connection.on_ack(ctx.now, ack, &mut settled)?;
-        let remote = connection.path.remote();
+        let proved = connection.path.migration.is_proved().then(|| connection.path.remote());
         let (carried, ping) = (connection.carried, connection.last_ping);
         if news.trusted_again {
             self.cause = Cause::Answered;
         }
-        if news.acked {
+        if let Some(remote) = proved.filter(|_| news.acked) {
             self.addresses.on_proved(ctx.now, remote);
         }
         self.settle(settled);
@@ -168,8 +168,12 @@ impl Link {
         let Some(connection) = self.connection_mut(key) else { return };
         let moved = connection.path.migration.on_response(response);
         let remote = connection.path.remote();
+        if moved.is_some() {
+            connection.prove_by = None;
+        }
         match moved {
             None => return,
+            Some(Moved::Nowhere) => {}
             Some(Moved::Port) => ctx.shared.stats.mark(Mark::MovedPort),
             Some(Moved::Host) => {
                 connection.path.recovery.reset_after_outage(ctx.now);

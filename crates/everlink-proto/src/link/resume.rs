@@ -45,8 +45,11 @@ impl Link {
         ctx.shared.stats.handshakes += 1;
         self.generation = self.generation.max(connection.order.generation);
         self.confirmed = self.confirmed.max(connection.order.generation);
-        self.addresses.on_proved(ctx.now, connection.path.remote());
+        if connection.path.migration.is_proved() {
+            self.addresses.on_proved(ctx.now, remote);
+        }
         self.connections.push(connection);
+        self.bound_connections(ctx);
     }
 
     pub(super) fn on_hello_frame(
@@ -102,6 +105,10 @@ impl Link {
             ctx.shared.stats.mark(Mark::Rekeyed);
         }
         self.redial_wanted = false;
+        if self.winner().is_some() && let Some(connection) = self.connection_mut(key) {
+            // The ones before are kept until this one has carried an acknowledgement: it should soon.
+            connection.ping_due = true;
+        }
         self.elect(ctx, Ballot::Heard(key, order));
         if carried {
             self.elect(ctx, Ballot::Carried(key));
@@ -123,7 +130,11 @@ impl Link {
         reason: EndReason,
         keep: Option<ConnectionKey>,
     ) {
-        let last_word = keep.and_then(|key| self.connection_mut(key)).and_then(|it| it.their_close.as_ref());
+        // Only a CLOSE of the session says what was received; others know nothing of this session.
+        let last_word = keep
+            .and_then(|key| self.connection_mut(key))
+            .and_then(|connection| connection.their_close.as_ref())
+            .filter(|close| close.code.is_of_session());
         let positions =
             last_word.map(|close| close.received).and_then(|count| self.session.peer_positions(count));
         self.session.end(reason, positions.as_ref());

@@ -57,6 +57,8 @@ pub struct ConnectionSnapshot {
     pub remote: SocketAddr,
     /// Smoothed round-trip time.
     pub rtt: Duration,
+    /// Probe timeout.
+    pub pto: Duration,
     /// Congestion window in bytes.
     pub window: u64,
     /// Bytes in flight.
@@ -102,6 +104,7 @@ impl Link {
             suspect: connection.path.is_suspect(),
             remote: connection.path.remote(),
             rtt: recovery.rtt().smoothed(),
+            pto: connection.path.pto(),
             window: recovery.window(),
             in_flight: recovery.bytes_in_flight(),
             silent_for: ctx.now.saturating_since(connection.last_heard),

@@ -23,6 +23,8 @@ const MAX_RESPONSES: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Migration {
     remote: SocketAddr,
+    /// Whether the peer is known to be at `remote`: until then only the challenge goes there.
+    proved: bool,
     /// The newest packet number that came from `remote`.
     newest: Option<u64>,
     candidate: Option<Candidate>,
@@ -43,16 +45,19 @@ struct Candidate {
     old_due: bool,
 }
 
-/// A frame that must go to a certain address.
+/// What must go to a certain address, in one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Errand {
-    Challenge([u8; 8]),
-    Response([u8; 8]),
+pub(crate) struct Errand {
+    pub(crate) to: SocketAddr,
+    pub(crate) challenge: Option<[u8; 8]>,
+    pub(crate) response: Option<[u8; 8]>,
 }
 
 /// How the address changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moved {
+    /// It is the one in use, and proved now.
+    Nowhere,
     /// The same host or NAT, another port: what is known of the path still holds.
     Port,
     /// Another host address.
@@ -60,9 +65,10 @@ pub(crate) enum Moved {
 }
 
 impl Migration {
-    pub(crate) const fn new(remote: SocketAddr) -> Self {
+    pub(crate) const fn new(remote: SocketAddr, proved: bool) -> Self {
         Self {
             remote,
+            proved,
             newest: None,
             candidate: None,
             responses: VecDeque::new(),
@@ -76,6 +82,11 @@ impl Migration {
         self.remote
     }
 
+    /// Whether anything but a challenge may go to the address.
+    pub(crate) const fn is_proved(&self) -> bool {
+        self.proved
+    }
+
     /// A packet of `size` bytes opened; `newest` says that its number is the highest so far.
     pub(crate) fn on_authentic(
         &mut self,
@@ -86,7 +97,7 @@ impl Migration {
         size: usize,
         rng: &mut Rng,
     ) {
-        if from == self.remote {
+        if from == self.remote && self.proved {
             self.newest = self.newest.max(Some(number));
             return;
         }
@@ -132,7 +143,12 @@ impl Migration {
         if self.newest.is_some_and(|newest| newest > candidate.newest) {
             return None;
         }
-        let moved = if candidate.address.ip() == self.remote.ip() { Moved::Port } else { Moved::Host };
+        let moved = match candidate.address {
+            address if address == self.remote => Moved::Nowhere,
+            address if address.ip() == self.remote.ip() => Moved::Port,
+            _ => Moved::Host,
+        };
+        self.proved = true;
         self.remote = candidate.address;
         self.newest = Some(candidate.newest);
         Some(moved)
@@ -153,26 +169,49 @@ impl Migration {
         }
     }
 
-    /// Whether a frame waits for an address of its own.
+    /// Whether something waits for an address of its own, in a packet of `size` bytes.
     pub(crate) fn has_errand(&self, size: usize) -> bool {
-        !self.responses.is_empty()
-            || self.candidate.as_ref().is_some_and(|it| it.old_due || (it.due && it.budget >= as_u64(size)))
+        self.next_errand(size).is_some()
     }
 
-    /// The next frame that must go to a certain address, in a packet of at most `size` bytes.
-    pub(crate) fn take_errand(&mut self, size: usize) -> Option<(Errand, SocketAddr)> {
-        if let Some((response, to)) = self.responses.pop_front() {
-            return Some((Errand::Response(response), to));
+    /// What must go to a certain address, in a packet of `size` bytes.
+    pub(crate) fn take_errand(&mut self, size: usize) -> Option<Errand> {
+        let errand = self.next_errand(size)?;
+        if let Some(response) = errand.response {
+            self.responses.retain(|waiting| *waiting != (response, errand.to));
         }
-        let candidate = self.candidate.as_mut()?;
-        if candidate.due && candidate.budget >= as_u64(size) {
-            candidate.due = false;
-            candidate.budget = candidate.budget.saturating_sub(as_u64(size));
-            return Some((Errand::Challenge(candidate.challenge), candidate.address));
+        if let Some(candidate) = &mut self.candidate {
+            if errand.to == candidate.address {
+                candidate.budget = candidate.budget.saturating_sub(as_u64(size));
+                candidate.due &= errand.challenge.is_none();
+            } else if errand.challenge.is_some() {
+                candidate.old_due = false;
+            }
         }
-        let old = core::mem::take(&mut candidate.old_due);
-        // The old address gets a challenge of its own making: its answer shows as a newer packet from there.
-        old.then(|| (Errand::Challenge(candidate.challenge.map(|byte| !byte)), self.remote))
+        Some(errand)
+    }
+
+    /// Answers first. What goes to the candidate shares a packet, so that no more goes there than came from there.
+    fn next_errand(&self, size: usize) -> Option<Errand> {
+        let candidate = self.candidate.as_ref();
+        // An address that is not proved gets no challenge as the old one.
+        let old_due = candidate.is_some_and(|it| it.old_due && self.proved && it.address != self.remote);
+        let affordable =
+            |to: SocketAddr| candidate.is_none_or(|it| it.address != to || it.budget >= as_u64(size));
+        let challenge_to = |to: SocketAddr| match candidate {
+            Some(it) if it.address == to && it.due => Some(it.challenge),
+            // The old address gets a challenge of its own making: its answer shows as a newer packet from there.
+            Some(it) if self.remote == to && old_due => Some(it.challenge.map(|byte| !byte)),
+            Some(_) | None => None,
+        };
+        let answer = self.responses.iter().find(|(_, to)| affordable(*to));
+        if let Some((response, to)) = answer {
+            return Some(Errand { to: *to, challenge: challenge_to(*to), response: Some(*response) });
+        }
+        let candidate = candidate?;
+        [candidate.address, self.remote].into_iter().filter(|to| affordable(*to)).find_map(|to| {
+            challenge_to(to).map(|challenge| Errand { to, challenge: Some(challenge), response: None })
+        })
     }
 }
 

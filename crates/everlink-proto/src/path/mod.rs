@@ -4,7 +4,7 @@ mod migration;
 
 use core::{net::SocketAddr, time::Duration};
 
-pub(crate) use self::migration::{Errand, Migration, Moved};
+pub(crate) use self::migration::{Migration, Moved};
 use crate::{
     connection::Record,
     crypto::replay::ReplayWindow,
@@ -55,15 +55,15 @@ struct Suspicion {
 }
 
 impl Path {
-    /// The first path of a connection (SPEC 2.11).
-    pub(crate) fn first(remote: SocketAddr, ids: PathIds, algorithm: Algorithm) -> Self {
+    /// The first path of a connection (SPEC 2.11). `proved` says that the peer is known to be at `remote`.
+    pub(crate) fn first(remote: SocketAddr, proved: bool, ids: PathIds, algorithm: Algorithm) -> Self {
         Self {
             number: 0,
             ids,
             recovery: Recovery::new(algorithm, u16::try_from(MAX_DATAGRAM).unwrap_or(u16::MAX)),
             acks: AckTracker::new(),
             replay: ReplayWindow::default(),
-            migration: Migration::new(remote),
+            migration: Migration::new(remote, proved),
             largest_received: None,
             last_sent: None,
             suspicion: None,

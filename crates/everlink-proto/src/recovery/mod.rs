@@ -57,7 +57,9 @@ pub struct Recovery<R> {
     largest_acked: Option<u64>,
     /// When the oldest overtaken packet will count as lost.
     loss_time: Option<Instant>,
-    /// What the probe timeout counts from: the last ack-eliciting packet or the last timeout.
+    /// What the probe timeout counts from: the first ack-eliciting packet under way, the last acknowledgement
+    /// of one, or the last timeout. RFC 9002 6.2.1 counts from the last packet sent; then a sender that keeps
+    /// sending into a cut, slower than its window fills, would never notice.
     probe_from: Instant,
     probe_count: u32,
     silent_packets: u32,
@@ -146,7 +148,9 @@ impl<R> Recovery<R> {
             self.pacer.on_sent(now, bytes);
         }
         if packet.ack_eliciting {
-            self.probe_from = now;
+            if !self.ledger.is_eliciting() {
+                self.probe_from = now;
+            }
             self.silent_packets = 0;
         } else {
             self.silent_packets = self.silent_packets.saturating_add(1);
@@ -181,6 +185,7 @@ impl<R> Recovery<R> {
             self.sample_rtt(now, largest, ack_delay);
         }
         if spurious > 0 || !self.credits.is_empty() {
+            self.probe_from = now;
             self.probe_count = 0;
         }
         self.grow_window(now);

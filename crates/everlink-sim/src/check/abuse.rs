@@ -33,7 +33,14 @@ pub(crate) struct Abuse {
 
 impl Abuse {
     /// A process is about to handle a datagram.
-    pub(crate) fn on_received(&mut self, process: Process, from: SocketAddr, len: usize, kind: Kind, origin: Origin) {
+    pub(crate) fn on_received(
+        &mut self,
+        process: Process,
+        from: SocketAddr,
+        len: usize,
+        kind: Kind,
+        origin: Origin,
+    ) {
         if !is_stranger(from) {
             return;
         }
@@ -48,7 +55,14 @@ impl Abuse {
     }
 
     /// A process sent a datagram.
-    pub(crate) fn on_sent(&mut self, at: Micros, process: Process, to: SocketAddr, bytes: &[u8], findings: &mut Findings) {
+    pub(crate) fn on_sent(
+        &mut self,
+        at: Micros,
+        process: Process,
+        to: SocketAddr,
+        bytes: &[u8],
+        findings: &mut Findings,
+    ) {
         if !is_stranger(to) {
             return;
         }
@@ -67,7 +81,12 @@ impl Abuse {
         }
         account.unanswered = account.unanswered.saturating_sub(1);
         if account.only_junk && (kind != Kind::Unknown || bytes.len() != UNKNOWN_LEN) {
-            findings.complain("A4", at, machines, format!("{kind:?} of {} bytes in answer to junk", bytes.len()));
+            findings.complain(
+                "A4",
+                at,
+                machines,
+                format!("{kind:?} of {} bytes in answer to junk", bytes.len()),
+            );
         }
     }
 }

@@ -18,7 +18,13 @@ pub(crate) struct Gauges(pub(crate) BTreeMap<&'static str, u64>);
 
 impl Gauges {
     /// Looks at the gauges of one link.
-    pub(crate) fn on_view(&mut self, at: Micros, machines: (usize, usize), view: &View, findings: &mut Findings) {
+    pub(crate) fn on_view(
+        &mut self,
+        at: Micros,
+        machines: (usize, usize),
+        view: &View,
+        findings: &mut Findings,
+    ) {
         for &(name, value, cap) in &view.gauges {
             let highest = self.0.entry(name).or_default();
             *highest = (*highest).max(value);

@@ -29,7 +29,9 @@ struct Book {
 #[derive(Debug, Default)]
 struct Row {
     sealed: Vec<(u128, Process)>,
-    opened: Vec<(u128, Process)>,
+    /// Which nonce was opened by whom, and in which scene: a first packet is opened once to find out whether it
+    /// confirms a handshake, and again by the connection that it makes.
+    opened: Vec<(u128, Process, u64)>,
     first_opened: Option<(Micros, Process)>,
 }
 
@@ -55,11 +57,6 @@ impl Ledger {
         list
     }
 
-    /// How many packets were sealed.
-    pub(crate) fn sealed(&self) -> u64 {
-        self.book().keys.iter().map(|row| row.sealed.len() as u64).sum()
-    }
-
     /// The run is over: goes through the books.
     pub(crate) fn finish(&self, findings: &mut Findings) {
         let mut book = self.book();
@@ -70,12 +67,16 @@ impl Ledger {
         }
         for row in &mut book.keys {
             row.sealed.sort_unstable();
-            if let Some((nonce, one, other)) = repeat(&row.sealed, |_, _| true) {
+            let sealed_twice = row.sealed.windows(2).find(|pair| pair[0].0 == pair[1].0);
+            if let Some(&[(nonce, one), (_, other)]) = sealed_twice {
                 let text = format!("nonce {nonce:024x} sealed by {} and {}", one.number, other.number);
                 findings.complain("C1", now, (one.machine, other.machine), text);
             }
             row.opened.sort_unstable();
-            if let Some((nonce, one, _)) = repeat(&row.opened, |one, other| one == other) {
+            row.opened.dedup();
+            let opened_twice =
+                row.opened.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 == pair[1].1);
+            if let Some((nonce, one, _)) = opened_twice.map(|pair| pair[0]) {
                 let text = format!("nonce {nonce:024x} opened twice by process {}", one.number);
                 findings.complain("C4", now, (one.machine, one.machine), text);
             }
@@ -105,14 +106,6 @@ impl Row {
         let (one, other) = (opener.identity.min(sealer.identity), opener.identity.max(sealer.identity));
         Some((at, one, other))
     }
-}
-
-fn repeat(
-    sorted: &[(u128, Process)],
-    counts: impl Fn(Process, Process) -> bool,
-) -> Option<(u128, Process, Process)> {
-    let same = |pair: &&[(u128, Process)]| pair[0].0 == pair[1].0 && counts(pair[0].1, pair[1].1);
-    sorted.windows(2).find(same).map(|pair| (pair[0].0, pair[0].1, pair[1].1))
 }
 
 /// The most handshakes that a pair completed in any minute, less what `allowed` adds for the minute
@@ -181,10 +174,10 @@ impl PacketKey for WatchedKey {
     fn open(&self, nonce: &[u8; 12], aad: &[u8], buf: &mut [u8]) -> Result<usize, OpenError> {
         let len = self.inner.open(nonce, aad, buf)?;
         let mut book = self.ledger.book();
-        let now = book.now;
+        let (now, scene) = (book.now, book.scene);
         book.confirmed.extend(self.awaits);
         let row = &mut book.keys[self.row];
-        row.opened.push((number(nonce), self.process));
+        row.opened.push((number(nonce), self.process, scene));
         row.first_opened.get_or_insert((now, self.process));
         Ok(len)
     }

@@ -22,6 +22,7 @@ struct Seen {
     last_heard: Micros,
     last_sent: Micros,
     owed_since: Option<Micros>,
+    suspected: Option<Micros>,
     restarts: u32,
 }
 
@@ -45,6 +46,7 @@ pub(crate) struct Links {
     pub(crate) duplicates: Vec<(Micros, u32, usize)>,
     partners: BTreeMap<(u32, usize), Vec<(Micros, u32)>>,
     addressed: BTreeSet<(u32, usize)>,
+    dead: BTreeSet<u32>,
 }
 
 impl Links {
@@ -93,6 +95,9 @@ impl Links {
             findings.complain("S3", at, (process.machine, peer), text);
         }
         seen.state = Some(to);
+        if to == LinkState::Suspect {
+            seen.suspected = Some(at);
+        }
         *self.edges.entry(format!("{from:?} > {to:?}: {cause}")).or_default() += 1;
     }
 
@@ -117,17 +122,33 @@ impl Links {
         }
     }
 
-    /// A session of `process` with `peer` turned out to be one with `partner` (S8).
-    pub(crate) fn on_partner(&mut self, at: Micros, process: Process, peer: usize, partner: u32, findings: &mut Findings) {
+    /// A process ended.
+    pub(crate) fn on_death(&mut self, process: u32) {
+        self.dead.insert(process);
+    }
+
+    /// A session of `process` with `peer` turned out to be one with `partner`. As long as both copies of an
+    /// identity live and neither was in doubt, nobody changes from one to the other and back (S8).
+    pub(crate) fn on_partner(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        partner: u32,
+        findings: &mut Findings,
+    ) {
+        let suspected = self.seen.get(&(process.number, peer)).and_then(|seen| seen.suspected);
         let partners = self.partners.entry((process.number, peer)).or_default();
-        match partners.last() {
-            Some(&(_, last)) if last == partner => {}
-            Some(&(when, _)) if partners.iter().any(|(_, before)| *before == partner) && at < when + SWITCH => {
-                let text = format!("back to process {partner} only {} us after leaving it", at - when);
-                findings.complain("S8", at, (process.machine, peer), text);
-                partners.push((at, partner));
-            }
-            _ => partners.push((at, partner)),
+        let Some(&(when, last)) = partners.last() else { return partners.push((at, partner)) };
+        if last == partner {
+            return;
+        }
+        let again = partners.iter().any(|(_, before)| *before == partner);
+        let doubted = suspected.is_some_and(|suspected| at < suspected + SWITCH);
+        partners.push((at, partner));
+        if again && !doubted && !self.dead.contains(&last) && at < when + SWITCH {
+            let text = format!("back to process {partner} only {} us after leaving it", at - when);
+            findings.complain("S8", at, (process.machine, peer), text);
         }
     }
 
@@ -187,9 +208,12 @@ impl Links {
         seen.draining.retain(|name, _| now.contains(name));
         for name in now {
             let since = *seen.draining.entry(name).or_insert(at);
-            // A probe timeout is at most a second at first and three round trips later on (RFC 9002 6.2).
-            if at - since > (3 * (SECOND + 3 * round_trip)).max(DRAIN) + SECOND {
-                let text = format!("{name:?} drains since {} us", at - since);
+            // A probe timeout is at most a second at first, and later what was measured: one sample after a long
+            // silence makes it nine times the smoothed round trip (RFC 9002 5.3, 6.2).
+            let measured = view.connections.iter().map(|one| one.rtt).max().unwrap_or(0);
+            let timeout = SECOND + 9 * round_trip.max(measured);
+            if at - since > (3 * timeout).max(DRAIN) + SECOND {
+                let text = format!("{name:?} drains since {} us: {:?}", at - since, view.connections);
                 findings.complain("S1", at, machines, text);
                 seen.draining.insert(name, at);
             }

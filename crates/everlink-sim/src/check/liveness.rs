@@ -82,7 +82,8 @@ impl Liveness {
                 progress.backlog = look.backlog;
             } else if at > fair_since + promise.connect_within() && !progress.late {
                 progress.late = true;
-                let text = format!("not connected {:.1} s after the faults stopped", seconds(at - fair_since));
+                let text =
+                    format!("not connected {:.1} s after the faults stopped", seconds(at - fair_since));
                 findings.complain("L1", at, names, text);
             }
         }
@@ -110,7 +111,12 @@ impl Liveness {
     }
 
     /// The run is over: counts handshakes (L5).
-    pub(crate) fn finish(&self, confirmed: &[(Micros, usize, usize)], exempt: impl Fn(usize, usize) -> bool, findings: &mut Findings) {
+    pub(crate) fn finish(
+        &self,
+        confirmed: &[(Micros, usize, usize)],
+        exempt: impl Fn(usize, usize) -> bool,
+        findings: &mut Findings,
+    ) {
         let mut by_pair: BTreeMap<(usize, usize), Vec<Micros>> = BTreeMap::new();
         for &(at, one, other) in confirmed {
             by_pair.entry((one, other)).or_default().push(at);
@@ -119,8 +125,12 @@ impl Liveness {
             // Each connection has two keys and so two first openings; the later ones are counted.
             moments.sort_unstable();
             let connections: Vec<_> = moments.iter().copied().skip(1).step_by(2).collect();
-            let mut forced: Vec<_> =
-                self.forced.iter().filter(|(_, who)| *who == one || *who == other).map(|(at, _)| *at).collect();
+            let mut forced: Vec<_> = self
+                .forced
+                .iter()
+                .filter(|(_, who)| *who == one || *who == other)
+                .map(|(at, _)| *at)
+                .collect();
             forced.sort_unstable();
             let (count, at) = busiest_minute(&connections, &forced, HANDSHAKES_EACH);
             if count > HANDSHAKES && !exempt(one, other) {

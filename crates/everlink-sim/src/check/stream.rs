@@ -109,11 +109,13 @@ impl Streams {
     ) {
         self.ended += 1;
         let number = name(&reading.head);
-        let good = self.written.get(&number).is_some_and(|written| {
-            written.finished && !written.reset && written.bytes == reading.bytes
-        });
+        let good = self
+            .written
+            .get(&number)
+            .is_some_and(|written| written.finished && !written.reset && written.bytes == reading.bytes);
         if !good {
-            let text = format!("stream {number} ended after {} of {:?}", reading.bytes, self.written.get(&number));
+            let text =
+                format!("stream {number} ended after {} of {:?}", reading.bytes, self.written.get(&number));
             findings.complain("D6", at, machines, text);
         }
     }

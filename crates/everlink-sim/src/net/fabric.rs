@@ -113,22 +113,25 @@ impl Fabric {
     }
 
     /// Takes a datagram from `sender`.
-    pub(crate) fn send(&mut self, now: Micros, sender: usize, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) -> Outcome {
+    pub(crate) fn send(
+        &mut self,
+        now: Micros,
+        sender: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    ) -> Outcome {
         let Some(receiver) = self.owner(to) else { return Outcome::Lost("nobody there") };
         let kind = Kind::of(&bytes);
         let parcel = Parcel { from, to, sender, bytes, origin: Origin::Genuine };
         self.listen(&parcel, kind);
         let order = self.order(sender, receiver, kind);
-        if order == Some(Action::Drop) {
-            self.strike("rule");
-            return Outcome::Lost("dropped by a rule");
-        }
         let link = &mut self.links[sender * self.machines + receiver];
         match link.carry(now, parcel.bytes.len(), &mut self.dice) {
             Err(loss) => Outcome::Lost(self.lost(loss)),
             Ok(fate) => {
                 let mut carried = Vec::with_capacity(1);
-                let mut arrives = fate.arrives;
+                let arrives = fate.arrives;
                 match order {
                     Some(Action::CopyFromStranger) => {
                         self.strike("spoofed source");
@@ -136,11 +139,7 @@ impl Fabric {
                         let copy = Parcel { from, origin: Origin::Spoofed, ..parcel.clone() };
                         carried.push((arrives.saturating_sub(MILLI).max(now), copy));
                     }
-                    Some(Action::Delay(by)) => {
-                        self.strike("rule");
-                        arrives += by;
-                    }
-                    _ => {}
+                    None => {}
                 }
                 if fate.late {
                     self.strike("reordering");

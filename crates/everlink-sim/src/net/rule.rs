@@ -39,12 +39,8 @@ impl Kind {
 /// What a rule does with a datagram that it fits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Action {
-    /// It vanishes.
-    Drop,
     /// A copy of it, with somebody else's address as its source, arrives first.
     CopyFromStranger,
-    /// It arrives this much later, past whatever was sent after it.
-    Delay(u64),
 }
 
 /// A standing order for datagrams from one machine to another.

@@ -147,7 +147,9 @@ impl World {
 
     fn can_strike(&self, fault: Fault) -> bool {
         match fault {
-            Fault::Crash { machine, .. } | Fault::ClockJump { machine, .. } => self.machines[machine].life.is_some(),
+            Fault::Crash { machine, .. } | Fault::ClockJump { machine, .. } => {
+                self.machines[machine].life.is_some()
+            }
             Fault::Suspend { machine, .. }
             | Fault::Stall { machine, .. }
             | Fault::SocketErrors { machine, .. }
@@ -160,7 +162,11 @@ impl World {
             Fault::CrossingDials { one, other } => self.machines[one].runs() && self.machines[other].runs(),
             Fault::Clone { machine, .. } => {
                 self.machines[machine].life.is_some()
-                    && self.machines.iter().skip(self.settings.nodes).any(|spare| spare.identity == machine && spare.life.is_none())
+                    && self
+                        .machines
+                        .iter()
+                        .skip(self.settings.nodes)
+                        .any(|spare| spare.identity == machine && spare.life.is_none())
             }
             _ => true,
         }
@@ -245,14 +251,21 @@ impl World {
         self.force(machine);
         self.observer.links.on_close(own, peer);
         self.with(machine, |turn| {
-            turn.endpoint.close(turn.now, turn.directory.id(peer), BYE, "the simulated application had enough");
+            turn.endpoint.close(
+                turn.now,
+                turn.directory.id(peer),
+                BYE,
+                "the simulated application had enough",
+            );
         });
     }
 
     fn clone_identity(&mut self, machine: usize, lasts: Micros) {
-        let spare = self.machines.iter().skip(self.settings.nodes).find(|spare| {
-            spare.identity == machine && spare.life.is_none()
-        });
+        let spare = self
+            .machines
+            .iter()
+            .skip(self.settings.nodes)
+            .find(|spare| spare.identity == machine && spare.life.is_none());
         let Some(spare) = spare.map(|spare| spare.number) else { return };
         self.observer.links.on_clone(machine, 0..self.settings.nodes);
         self.force(spare);

@@ -22,7 +22,10 @@ pub(super) struct TimerFd {
 impl TimerFd {
     pub(super) fn new() -> io::Result<Self> {
         let fd = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        #[allow(deprecated, reason = "its successor is unsafe; an `OwnedFd` that never leaves meets its terms")]
+        #[allow(
+            deprecated,
+            reason = "its successor is unsafe; an `OwnedFd` that never leaves meets its terms"
+        )]
         let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
         Ok(Self { fd, armed: None })
     }

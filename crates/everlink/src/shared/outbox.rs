@@ -13,6 +13,10 @@ const SPARE_BUFFERS: usize = 3;
 /// cannot make tries follow each other at once: the first interval of its ladder (SPEC 6.3).
 const ERROR_INTERVAL: Duration = Duration::from_millis(250);
 
+/// A call that follows the last caller's system call this soon is one of many: the driver sends them
+/// together. Shorter than any round trip, longer than what lies between two calls in a loop.
+const CLOSE_BEHIND: Duration = Duration::from_micros(10);
+
 /// Sealed datagrams to one destination on their way out.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -47,12 +51,34 @@ pub(super) struct Outbox {
     backlog: Option<Outgoing>,
     spare: Vec<Vec<u8>>,
     told: Option<Instant>,
+    caller_sent: Option<Instant>,
+    left_to_driver: bool,
 }
 
 impl Outbox {
     /// Whether a batch may be taken from the core now.
     pub(super) fn is_free(&self) -> bool {
         !self.sending && self.backlog.is_none()
+    }
+
+    /// Whether a caller should leave its data to the driver, since others came right before it.
+    pub(super) fn leave_to_driver(&mut self, now: Instant) -> bool {
+        let close_behind = self.caller_sent.is_some_and(|sent| now.saturating_since(sent) < CLOSE_BEHIND);
+        self.left_to_driver |= close_behind;
+        self.left_to_driver
+    }
+
+    pub(super) fn caller_sent(&mut self, now: Instant) {
+        self.caller_sent = Some(now);
+    }
+
+    /// The driver has come for what was left to it.
+    pub(super) fn driver_came(&mut self) {
+        self.left_to_driver = false;
+    }
+
+    pub(super) fn is_left_to_driver(&self) -> bool {
+        self.left_to_driver
     }
 
     /// Takes a batch from the core for the calling thread to send; `None` if there is nothing.

@@ -5,11 +5,12 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use everlink_proto::time::Instant;
 use everlink_proto::id::PeerId;
 use everlink_proto::session::Verdict;
+use everlink_proto::time::Instant;
 use everlink_proto::{Endpoint as Core, Event};
 
+use super::Visitor;
 use super::outbox::{Outbox, Outgoing};
 use super::waits::Waits;
 use crate::error::EndpointFailed;
@@ -130,9 +131,26 @@ impl State {
         self.waits.on_event(event, receipts, wakes);
     }
 
-    /// A batch for the calling thread to send, if no other thread is sending.
-    pub(super) fn first_batch(&mut self, now: Instant, max_segments: usize) -> Option<Outgoing> {
-        if self.outbox.is_free() { self.next_batch(now, max_segments) } else { None }
+    /// A batch for the calling thread to send, if no other thread is sending. The first of many
+    /// calls in a row sends at once; what follows closely is left to the driver, which fills whole
+    /// packets with it.
+    pub(super) fn first_batch(
+        &mut self,
+        now: Instant,
+        visitor: Visitor,
+        max_segments: usize,
+    ) -> Option<Outgoing> {
+        let leave = match visitor {
+            Visitor::Caller => self.outbox.leave_to_driver(now),
+            Visitor::Driver => {
+                self.outbox.driver_came();
+                false
+            }
+        };
+        if leave || !self.outbox.is_free() {
+            return None;
+        }
+        self.next_batch(now, max_segments)
     }
 
     /// What follows a batch for the thread that sent it. Once there is nothing more, the core is
@@ -150,10 +168,14 @@ impl State {
     pub(super) fn after_send(
         &mut self,
         now: Instant,
+        visitor: Visitor,
         batch: Outgoing,
         error: Option<io::Error>,
         more: Option<usize>,
     ) -> Option<Outgoing> {
+        if visitor == Visitor::Caller {
+            self.outbox.caller_sent(now);
+        }
         match error {
             Some(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.outbox.hold(batch);
@@ -182,7 +204,7 @@ impl State {
             (Some(_), None) => true,
             (None, _) => false,
         };
-        sooner || !self.noticed || self.life == Life::Said
+        sooner || !self.noticed || self.outbox.is_left_to_driver() || self.life == Life::Said
     }
 
     /// The deadline of the core, which the driver's timer is now set to.

@@ -15,7 +15,9 @@ fn a_closed_descriptor_or_a_lost_interface_is_the_end_of_a_socket() {
 
 #[test]
 fn what_one_destination_or_a_busy_kernel_causes_is_not() {
-    for code in [Errno::NOBUFS, Errno::AGAIN, Errno::CONNREFUSED, Errno::PERM, Errno::NETUNREACH, Errno::MSGSIZE] {
+    for code in
+        [Errno::NOBUFS, Errno::AGAIN, Errno::CONNREFUSED, Errno::PERM, Errno::NETUNREACH, Errno::MSGSIZE]
+    {
         assert!(!is_fatal(&error(code)), "{code}");
     }
 }
