@@ -27,8 +27,8 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
         let endpoint = super::start(Endpoint::builder(), args.key.as_deref()).await?;
         let link = endpoint.add_ticket(&args.ticket);
         if args.at_least_once {
-            let options = ChannelOptions { on_restart: OnRestart::Resend, ..ChannelOptions::default() };
-            link.set_channel(CHANNEL, options);
+            let options = ChannelOptions { on_restart: OnRestart::Resend };
+            link.set_channel(CHANNEL, options).map_err(refused)?;
         }
         let mut sending = Sending::new(link.clone());
         let ended = tokio::select! {
@@ -81,11 +81,7 @@ impl Sending {
     }
 
     async fn send(&mut self, line: Bytes) -> Result<(), Failure> {
-        let receipt = self.link.message(line).channel(CHANNEL).processed().send().await;
-        let receipt = receipt.map_err(|error| match error {
-            SendError::InvalidPeer { .. } => Failure::usage(format!("the ticket leads to no peer: {error}")),
-            error => Failure::failed(error),
-        })?;
+        let receipt = self.link.message(line).channel(CHANNEL).processed().send().await.map_err(refused)?;
         self.count.accepted += 1;
         // An endpoint that failed cannot say what became of what it held.
         self.open.spawn(async move { receipt.verdict().await.ok() });
@@ -103,6 +99,14 @@ impl Sending {
         }
         say(self.count.summary());
         Ok(if exit == Exit::Done { Exit::Failed } else { exit })
+    }
+}
+
+/// A ticket can be well formed and still lead to nobody, or to the sender itself.
+fn refused(error: SendError) -> Failure {
+    match error {
+        SendError::InvalidPeer { .. } => Failure::usage(format!("the ticket leads to no peer: {error}")),
+        error => Failure::failed(error),
     }
 }
 
