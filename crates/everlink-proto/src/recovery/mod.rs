@@ -42,6 +42,11 @@ const PERSISTENT_TIMEOUTS: u32 = 3;
 /// owner that declares paths suspect never gets near it.
 const MAX_BACKOFF: u32 = 12;
 
+/// The longest wait for a probe timeout. One sample taken across a peer's sleep makes a timeout of many seconds,
+/// and three of them in a row would hide a cut for a minute; round trips beyond 2 s are not catered for
+/// (SPEC 6.2).
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
 /// After this many packets in a row that elicit nothing, one should (RFC 9000, 13.2.4).
 const MAX_SILENT_PACKETS: u32 = 32;
 
@@ -304,7 +309,7 @@ impl<R> Recovery<R> {
 
     fn probe_time(&self) -> Option<Instant> {
         let armed = self.ledger.is_eliciting() && !self.suspect;
-        armed.then(|| self.probe_from + self.pto() * (1 << self.probe_count.min(MAX_BACKOFF)))
+        armed.then(|| self.probe_from + (self.pto() * (1 << self.probe_count.min(MAX_BACKOFF))).min(MAX_WAIT))
     }
 
     /// Takes newly acknowledged packets out of the ledger, oldest first.
