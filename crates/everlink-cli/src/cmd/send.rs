@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn the_summary_names_every_message_once() {
         let count = Count { accepted: 10, processed: 4, not_delivered: 1, unknown: 2 };
-        let numbers = ["of 10 messages", "4 were processed", "1 certainly", "2 are", "3 had no verdict"];
+        let numbers = ["of 10 messages", "4 were processed", "1 were certainly", "2 are", "3 had no verdict"];
         assert!(numbers.iter().all(|words| count.summary().contains(words)), "{}", count.summary());
     }
 }
