@@ -160,6 +160,11 @@ impl Link {
         !self.is_needed() && self.session.is_free_of_debt() && self.closing.is_open()
     }
 
+    /// Whether our side has asked for the end of the session and it has not come yet.
+    pub(crate) fn is_closing(&self) -> bool {
+        !self.closing.is_open()
+    }
+
     /// Whether nothing is left to do or say: after a close, unless a peer may ask for our answer to its own again.
     pub(crate) fn is_at_rest(&self) -> bool {
         !self.is_needed()
