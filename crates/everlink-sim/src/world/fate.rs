@@ -11,9 +11,6 @@ use crate::net::rule::{Action, Rule};
 /// Over how long a replay of everything is spread.
 const REPLAY: Micros = 2_000 * MILLI;
 
-/// The application's code with which sessions are closed in the midst of a run.
-const BYE: u64 = 0;
-
 impl World {
     /// Lets a scheduled fault begin.
     pub(super) fn strike(&mut self, index: usize) {
@@ -53,7 +50,10 @@ impl World {
                     app.be_slow(until);
                 }
             }
-            Fault::Close { machine, to } => self.close(machine, to),
+            Fault::Close { machine, to } => {
+                self.force(machine);
+                self.close(machine, self.machines[to].identity);
+            }
             Fault::Clone { machine, lasts } => self.clone_identity(machine, lasts),
             Fault::Replay => self.replay(),
             Fault::Junk { machine, count } => self.throw_junk(machine, count),
@@ -244,20 +244,6 @@ impl World {
         self.force(machine);
         let identity = self.machines[to].identity;
         self.with(machine, |turn| turn.endpoint.redial(turn.now, turn.directory.id(identity)));
-    }
-
-    fn close(&mut self, machine: usize, to: usize) {
-        let (own, peer) = (self.machines[machine].identity, self.machines[to].identity);
-        self.force(machine);
-        self.observer.links.on_close(own, peer);
-        self.with(machine, |turn| {
-            turn.endpoint.close(
-                turn.now,
-                turn.directory.id(peer),
-                BYE,
-                "the simulated application had enough",
-            );
-        });
     }
 
     fn clone_identity(&mut self, machine: usize, lasts: Micros) {
