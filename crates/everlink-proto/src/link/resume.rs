@@ -105,7 +105,9 @@ impl Link {
             ctx.shared.stats.mark(Mark::Rekeyed);
         }
         self.redial_wanted = false;
-        if self.winner().is_some() && let Some(connection) = self.connection_mut(key) {
+        if self.winner().is_some()
+            && let Some(connection) = self.connection_mut(key)
+        {
             // The ones before are kept until this one has carried an acknowledgement: it should soon.
             connection.ping_due = true;
         }

@@ -102,12 +102,20 @@ impl Links {
     }
 
     /// A session ended at `process` (S6).
-    pub(crate) fn on_ended(&mut self, at: Micros, process: Process, peer: usize, end: End, findings: &mut Findings) {
+    pub(crate) fn on_ended(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        end: End,
+        findings: &mut Findings,
+    ) {
         let excuses = self.excuses.get(&pair(process.identity, peer)).copied().unwrap_or_default();
         let begun = self.born(process);
-        let restarts = self.lives.get(&peer).map_or(0, |lives| {
-            lives.iter().skip(1).filter(|(born, _)| *born >= begun).count() as u32
-        });
+        let restarts = self
+            .lives
+            .get(&peer)
+            .map_or(0, |lives| lives.iter().skip(1).filter(|(born, _)| *born >= begun).count() as u32);
         let seen = self.seen.entry((process.number, peer)).or_default();
         seen.restarts += u32::from(end == End::PeerRestarted);
         let excused = match end {
@@ -219,7 +227,8 @@ impl Links {
             }
         }
         let patience = 8 * (3 * round_trip + SECOND) + SECOND;
-        let in_flight = view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);
+        let in_flight =
+            view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);
         if !(view.state == LinkState::Connected && in_flight) {
             seen.owed_since = None;
         }
@@ -233,7 +242,12 @@ impl Links {
     }
 
     /// Compares what both ends of a pair say of the connections that both have (S4, S6).
-    pub(crate) fn agree(&self, at: Micros, ends: ((Process, &View), (Process, &View)), findings: &mut Findings) {
+    pub(crate) fn agree(
+        &self,
+        at: Micros,
+        ends: ((Process, &View), (Process, &View)),
+        findings: &mut Findings,
+    ) {
         let ((one, a), (other, b)) = ends;
         for here in &a.connections {
             let Some(there) = b.connections.iter().find(|there| there.hash == here.hash) else { continue };
