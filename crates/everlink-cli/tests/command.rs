@@ -65,7 +65,7 @@ impl Drop for Place {
 /// A running listener, killed at the end of its test.
 struct Listener {
     child: Option<Child>,
-    lines: BufReader<ChildStdout>,
+    lines: mpsc::Receiver<String>,
     ticket: String,
 }
 
@@ -73,17 +73,14 @@ impl Listener {
     fn start(arguments: &[&str]) -> Self {
         let arguments = [&["listen"], arguments].concat();
         let mut child = everlink(&arguments).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut ticket = String::new();
-        lines.read_line(&mut ticket).unwrap();
+        let lines = follow(child.stdout.take().unwrap());
+        let ticket = lines.recv_timeout(PATIENCE).unwrap();
         assert!(ticket.starts_with("everlink1"), "{ticket:?}");
-        Self { child: Some(child), lines, ticket: ticket.trim().to_owned() }
+        Self { child: Some(child), lines, ticket }
     }
 
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        line
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).unwrap()
     }
 
     fn signal(&self, name: &str) {
@@ -92,12 +89,20 @@ impl Listener {
     }
 
     /// What it still wrote, and its exit code.
-    fn finish(mut self) -> (String, Option<i32>) {
-        let mut rest = Vec::new();
-        self.lines.read_to_end(&mut rest).unwrap();
+    fn finish(mut self) -> (Vec<String>, Option<i32>) {
         let status = finish(self.child.take().unwrap()).status;
-        (text(&rest), status.code())
+        (self.lines.iter().collect(), status.code())
     }
+}
+
+/// The lines of an output as they come.
+fn follow(output: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut all = BufReader::new(output).lines().map_while(Result::ok);
+        all.try_for_each(|line| sender.send(line))
+    });
+    lines
 }
 
 impl Drop for Listener {
@@ -205,15 +210,15 @@ fn a_key_is_made_once_and_shown_as_it_was_made() {
 
 #[test]
 fn lines_that_are_sent_are_printed_in_order() {
-    let mut listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
     let lines: Vec<String> = (0..2_000).map(|number| format!("line {number}")).collect();
     let sent = send(&listener.ticket, &(lines.join("\n") + "\n\nthe end"));
     assert_eq!((sent.status.code(), text(&sent.stderr).as_str()), (Some(0), ""));
     for line in lines.iter().map(String::as_str).chain(["", "the end"]) {
-        assert_eq!(listener.line(), format!("{line}\n"));
+        assert_eq!(listener.line(), line);
     }
     listener.signal("-INT");
-    assert_eq!(listener.finish(), (String::new(), Some(130)));
+    assert_eq!(listener.finish(), (Vec::new(), Some(130)));
 }
 
 #[test]
@@ -224,35 +229,55 @@ fn nothing_to_send_is_no_failure() {
 
 #[test]
 fn two_senders_at_once_are_both_heard() {
-    let mut listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
     let tickets = [listener.ticket.clone(), listener.ticket.clone()];
     let senders =
         tickets.map(|ticket| thread::spawn(move || send(&ticket, &"hello\n".repeat(100)).status.code()));
     assert_eq!(senders.map(|sender| sender.join().unwrap()), [Some(0), Some(0)]);
-    (0..200).for_each(|_| assert_eq!(listener.line(), "hello\n"));
+    (0..200).for_each(|_| assert_eq!(listener.line(), "hello"));
 }
 
-#[test]
-fn a_listener_that_comes_back_gets_the_rest_and_the_sender_counts_what_is_in_doubt() {
-    let place = Place::new("comes-back");
+/// A listener that is killed and comes back with the same key at the same address, and what its sender says in
+/// the end.
+fn kill_and_return(name: &str, flags: &[&str]) -> (Vec<String>, Output) {
+    let place = Place::new(name);
     let key = place.file("key");
     assert_eq!(output(&["key", "new", &key]).status.code(), Some(0));
     let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let mut first = Listener::start(&["--key", &key, "--bind", &address]);
-    let mut sender = everlink(&["send", &first.ticket]).stdin(Stdio::piped()).spawn().unwrap();
+    let first = Listener::start(&["--key", &key, "--bind", &address]);
+    let arguments = [&["send", first.ticket.as_str()], flags].concat();
+    let mut sender = everlink(&arguments).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = sender.stdin.take().unwrap();
     writeln!(input, "before").unwrap();
-    assert_eq!(first.line(), "before\n");
+    assert_eq!(first.line(), "before");
     // The line is printed before its sender hears that it was processed.
     thread::sleep(Duration::from_millis(300));
     first.signal("-KILL");
-    thread::sleep(Duration::from_millis(1_000));
-    let mut second = Listener::start(&["--key", &key, "--bind", &address]);
+    writeln!(input, "meanwhile").unwrap();
+    thread::sleep(Duration::from_millis(1_500));
+    let second = Listener::start(&["--key", &key, "--bind", &address]);
     assert_eq!(first.ticket, second.ticket);
     writeln!(input, "after").unwrap();
     drop(input);
-    assert_eq!(second.line(), "after\n");
     let sent = finish(sender);
+    second.signal("-INT");
+    (second.finish().0, sent)
+}
+
+#[test]
+fn a_sender_goes_on_by_itself_and_says_what_is_in_doubt_after_a_crash() {
+    let (lines, sent) = kill_and_return("goes-on", &[]);
+    assert_eq!(lines, ["after"]);
+    assert_eq!(sent.status.code(), Some(1));
+    let complaint = text(&sent.stderr);
+    assert!(complaint.contains("of 3 messages 2 were processed"), "{complaint}");
+    assert!(complaint.contains("1 are in doubt"), "{complaint}");
+}
+
+#[test]
+fn at_least_once_sends_what_is_in_doubt_again() {
+    let (lines, sent) = kill_and_return("at-least-once", &["--at-least-once"]);
+    assert_eq!(lines, ["meanwhile", "after"]);
     assert_eq!(sent.status.code(), Some(0), "{}", text(&sent.stderr));
 }
 

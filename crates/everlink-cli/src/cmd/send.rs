@@ -27,8 +27,8 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
         let endpoint = super::start(Endpoint::builder(), args.key.as_deref()).await?;
         let link = endpoint.add_ticket(&args.ticket);
         if args.at_least_once {
-            let options = ChannelOptions { on_restart: OnRestart::Resend, ..ChannelOptions::default() };
-            link.set_channel(CHANNEL, options);
+            let options = ChannelOptions { on_restart: OnRestart::Resend };
+            link.set_channel(CHANNEL, options).map_err(refused)?;
         }
         let mut sending = Sending::new(link.clone());
         let ended = tokio::select! {
@@ -81,11 +81,7 @@ impl Sending {
     }
 
     async fn send(&mut self, line: Bytes) -> Result<(), Failure> {
-        let receipt = self.link.message(line).channel(CHANNEL).processed().send().await;
-        let receipt = receipt.map_err(|error| match error {
-            SendError::InvalidPeer { .. } => Failure::usage(format!("the ticket leads to no peer: {error}")),
-            error => Failure::failed(error),
-        })?;
+        let receipt = self.link.message(line).channel(CHANNEL).processed().send().await.map_err(refused)?;
         self.count.accepted += 1;
         // An endpoint that failed cannot say what became of what it held.
         self.open.spawn(async move { receipt.verdict().await.ok() });
@@ -106,6 +102,14 @@ impl Sending {
     }
 }
 
+/// A ticket can be well formed and still lead to nobody, or to the sender itself.
+fn refused(error: SendError) -> Failure {
+    match error {
+        SendError::InvalidPeer { .. } => Failure::usage(format!("the ticket leads to no peer: {error}")),
+        error => Failure::failed(error),
+    }
+}
+
 impl Count {
     fn add(&mut self, verdict: Option<Verdict>) {
         match verdict {
@@ -120,8 +124,8 @@ impl Count {
         let Self { accepted, processed, not_delivered, unknown } = self;
         let open = accepted - processed - not_delivered - unknown;
         format!(
-            "of {accepted} messages {processed} were processed, {not_delivered} certainly not delivered, {unknown} are \
-             in doubt (the listener restarted or ended), {open} had no verdict yet"
+            "of {accepted} messages {processed} were processed, {not_delivered} were certainly not delivered, {unknown} are \
+             in doubt, and {open} had no verdict yet"
         )
     }
 }
@@ -174,7 +178,7 @@ mod tests {
     #[test]
     fn the_summary_names_every_message_once() {
         let count = Count { accepted: 10, processed: 4, not_delivered: 1, unknown: 2 };
-        let numbers = ["of 10 messages", "4 were processed", "1 certainly", "2 are", "3 had no verdict"];
+        let numbers = ["of 10 messages", "4 were processed", "1 were certainly", "2 are", "3 had no verdict"];
         assert!(numbers.iter().all(|words| count.summary().contains(words)), "{}", count.summary());
     }
 }

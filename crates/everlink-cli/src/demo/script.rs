@@ -15,8 +15,8 @@ use super::Side;
 const LEAD_IN: Duration = Duration::from_millis(1_200);
 /// The lead-out: the last recovery is seen before the senders stop.
 const LEAD_OUT: Duration = Duration::from_millis(2_000);
-/// What the issue of an abrupt restart must keep from any other disturbance is 2 s; a little is added for
-/// the time that a step takes to be carried out.
+/// What is in doubt after an abrupt restart shall be its own doing: 2 s after the end of any other disturbance, and a
+/// little for the time that a step takes to be carried out.
 const QUIET_BEFORE_ABRUPT: Duration = Duration::from_millis(2_300);
 
 const SHORT_CUT: (Duration, Duration) = (Duration::from_millis(300), Duration::from_millis(5_000));
@@ -96,7 +96,7 @@ pub(crate) fn draw(seed: u64, total: Duration) -> Vec<Step> {
     let mut plans = wishes(total);
     shuffle(&mut rng, &mut plans);
     while needed(&plans, Plan::least) > room && !plans.is_empty() {
-        drop_least_important(&mut plans);
+        leave_out_least_important(&mut plans);
     }
     for plan in &mut plans {
         plan.lasts = between(&mut rng, plan.range);
@@ -160,11 +160,15 @@ fn wishes(total: Duration) -> Vec<Plan> {
     plans
 }
 
-/// Leaves out the step of the latest round that takes the most time.
-fn drop_least_important(plans: &mut Vec<Plan>) {
+/// Leaves out the step of the latest round that takes the most time; of a long cut a short one remains.
+fn leave_out_least_important(plans: &mut Vec<Plan>) {
     let last = plans.iter().enumerate().max_by_key(|(_, plan)| (plan.round, plan.least(), plan.kind));
-    if let Some((at, _)) = last {
-        plans.remove(at);
+    if let Some((at, plan)) = last {
+        if plan.range == LONG_CUT {
+            plans[at].range = SHORT_CUT;
+        } else {
+            plans.remove(at);
+        }
     }
 }
 
@@ -269,6 +273,11 @@ mod tests {
             let end = steps.last().map_or(Duration::ZERO, |step| step.at + step.lasts);
             assert!(end + LEAD_OUT <= Duration::from_secs(seconds), "{seconds} s: {end:?}");
         }
+    }
+
+    #[test]
+    fn a_short_run_has_a_short_cut_rather_than_none() {
+        assert!((0..100).all(|seed| count(&draw(seed, Duration::from_secs(15)), Kind::Cut) > 0));
     }
 
     #[test]

@@ -116,8 +116,6 @@ pub(crate) struct Connection {
     pub(crate) stale_pinged: bool,
     /// A PING is to go out now, whatever the window says.
     pub(crate) ping_due: bool,
-    /// The last packet that was sent for its PING.
-    pub(crate) last_ping: Option<u64>,
     /// Packets that may go out though the window is full (RFC 9002 6.2.4).
     pub(crate) probes_due: u32,
     /// The pacer said to wait until then.
@@ -161,7 +159,6 @@ impl Connection {
             ends_at: None,
             stale_pinged: false,
             ping_due: false,
-            last_ping: None,
             probes_due: 0,
             paced_until: None,
             carried: false,

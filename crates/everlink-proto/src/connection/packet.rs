@@ -135,7 +135,6 @@ impl Connection {
         self.write_farewell(packet);
         if core::mem::take(&mut self.ping_due) {
             packet.push(&Frame::Ping);
-            packet.is_ping = true;
         }
     }
 
@@ -197,7 +196,7 @@ impl Connection {
 
     /// Numbers, seals and protects a packet and takes note of it.
     fn seal(&mut self, now: Instant, rng: &mut Rng, packet: Packet<'_>) -> bool {
-        let Packet { buf, start, records, eliciting, is_ping, .. } = packet;
+        let Packet { buf, start, records, eliciting, .. } = packet;
         if buf.len() == start + SHORT_HEADER {
             buf.truncate(start);
             return false;
@@ -215,9 +214,6 @@ impl Connection {
             return false;
         }
         self.keys.protect(datagram);
-        if is_ping {
-            self.last_ping = Some(number);
-        }
         let size = u16::try_from(size).unwrap_or(u16::MAX);
         let sent = SentPacket { size, ack_eliciting: eliciting, in_flight: eliciting, records };
         self.path.on_sent(now, number, sent);
@@ -257,21 +253,13 @@ struct Packet<'a> {
     limit: usize,
     records: Vec<Record>,
     eliciting: bool,
-    is_ping: bool,
 }
 
 impl<'a> Packet<'a> {
     fn begin(buf: &'a mut Vec<u8>, size: usize) -> Self {
         let start = buf.len();
         buf.resize(start + SHORT_HEADER, 0);
-        Self {
-            buf,
-            start,
-            limit: start + size - TAG_LEN,
-            records: Vec::new(),
-            eliciting: false,
-            is_ping: false,
-        }
+        Self { buf, start, limit: start + size - TAG_LEN, records: Vec::new(), eliciting: false }
     }
 
     fn is_empty(&self) -> bool {

@@ -90,6 +90,7 @@ impl Connection {
     fn probe(&mut self, settled: &mut Vec<Settled>) {
         self.probes_due = 2;
         self.path.migration.repeat();
+        self.repeat_farewell();
         let of_session = |record: &Record| match record {
             Record::Session(epoch, record) => Some(Settled::Lost(*epoch, *record)),
             Record::Hello | Record::Ack(_) | Record::Challenge(_) | Record::Farewell => None,

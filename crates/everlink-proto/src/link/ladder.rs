@@ -42,15 +42,15 @@ struct Track {
 }
 
 impl Ladder {
-    /// Everything is due at once.
-    pub(crate) fn start(now: Instant) -> Self {
-        let track = Track { at: Some(now), tries: 0, may_pull: true, pulled: false };
-        Self { since: now, probe: track.clone(), known: track.clone(), other: track }
+    /// Probes are due at once, dials at `dials_from`.
+    pub(crate) fn start(now: Instant, dials_from: Instant) -> Self {
+        let track = |at| Track { at: Some(at), tries: 0, may_pull: true, pulled: false };
+        Self { since: now, probe: track(now), known: track(dials_from), other: track(dials_from) }
     }
 
     /// Only dials: the old connection works and is merely to be replaced.
     pub(crate) fn start_without_probes(now: Instant) -> Self {
-        let mut ladder = Self::start(now);
+        let mut ladder = Self::start(now, now);
         ladder.probe.at = None;
         ladder
     }
@@ -78,12 +78,13 @@ impl Ladder {
     /// Makes the next try due now, once for each try.
     pub(crate) fn pull_forward(&mut self, now: Instant) {
         for track in [&mut self.probe, &mut self.known, &mut self.other] {
-            if let Some(at) = track.at.filter(|at| track.may_pull && *at > now) {
-                track.may_pull = false;
-                track.pulled = true;
-                track.at = Some(at.min(now));
-            }
+            track.pull(now);
         }
+    }
+
+    /// Makes the next probe due now, once for each: the peer was heard.
+    pub(crate) fn pull_probe(&mut self, now: Instant) {
+        self.probe.pull(now);
     }
 
     /// Says what is due and draws the waits that follow.
@@ -98,6 +99,14 @@ impl Ladder {
 }
 
 impl Track {
+    fn pull(&mut self, now: Instant) {
+        if self.may_pull && self.at.is_some_and(|at| at > now) {
+            self.may_pull = false;
+            self.pulled = true;
+            self.at = Some(now);
+        }
+    }
+
     fn take(&mut self, now: Instant, rng: &mut Rng, wait: impl Fn(u32) -> Duration) -> bool {
         let Some(_) = self.at.filter(|at| *at <= now) else { return false };
         self.tries = self.tries.saturating_add(1);

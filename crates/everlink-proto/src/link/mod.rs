@@ -55,6 +55,9 @@ use crate::{
 /// A connection not heard from for this long carries nothing new until a PING on it is answered (SPEC 6.6).
 const STALE: Duration = Duration::from_secs(30);
 
+/// Handshakes that silence alone asks for are at least this far apart (SPEC 6.3): each side makes ten a minute at most.
+const APART: Duration = Duration::from_secs(6);
+
 /// Names a link within its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LinkKey(pub(crate) u32);
@@ -74,6 +77,8 @@ pub(crate) struct Link {
     pub(crate) connections: Vec<Connection>,
     ladder: Option<Ladder>,
     check: Option<Check>,
+    /// When the peer's former process may be believed again.
+    switch_settles: Option<Instant>,
     closing: Closing,
     close_until: Option<Instant>,
     goodbye: Goodbye,
@@ -113,6 +118,7 @@ impl Link {
             connections: Vec::new(),
             ladder: None,
             check: None,
+            switch_settles: None,
             closing: Closing::Open,
             close_until: None,
             goodbye: Goodbye::of(CloseCode::Closed),
@@ -152,6 +158,11 @@ impl Link {
     /// Whether nothing would be lost with this link.
     pub(crate) fn is_forgettable(&self) -> bool {
         !self.is_needed() && self.session.is_free_of_debt() && self.closing.is_open()
+    }
+
+    /// Whether our side has asked for the end of the session and it has not come yet.
+    pub(crate) fn is_closing(&self) -> bool {
+        !self.closing.is_open()
     }
 
     /// Whether nothing is left to do or say: after a close, unless a peer may ask for our answer to its own again.
@@ -266,10 +277,10 @@ impl Link {
         let refused = self.refused_until.is_some_and(|until| ctx.now < until);
         let searching =
             needed && !refused && matches!(self.state, LinkState::Connecting | LinkState::Suspect);
-        let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx);
+        let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx, needed);
         match (&self.ladder, searching, renewing) {
             (Some(ladder), true, _) if ladder.probes() => {}
-            (_, true, _) => self.ladder = Some(Ladder::start(ctx.now)),
+            (_, true, _) => self.ladder = Some(Ladder::start(ctx.now, self.dials_from(ctx.now))),
             (Some(ladder), false, true) if !ladder.probes() => {}
             (_, false, true) => self.ladder = Some(Ladder::start_without_probes(ctx.now)),
             (None, false, false) => {}
@@ -280,9 +291,19 @@ impl Link {
         }
     }
 
-    fn wants_new_connection(&self, ctx: &Context<'_>) -> bool {
-        self.closing.is_open()
-            && (self.redial_wanted || self.winner().is_some_and(|winner| winner.keys_are_worn(ctx)))
+    /// When a silent path is to be helped by a new connection: not within [`APART`] of the last one, since on a
+    /// path that loses much, probes answer the question as well and cost neither side a handshake.
+    fn dials_from(&self, now: Instant) -> Instant {
+        let silent = self.state == LinkState::Suspect && self.cause == Cause::Silence;
+        let last = self.connections.iter().map(|it| it.born).max().filter(|_| silent);
+        last.map_or(now, |born| now.max(born + APART))
+    }
+
+    /// Keys are renewed by use: an idle connection may keep its own until something is to be sent (SPEC 3.3).
+    fn wants_new_connection(&self, ctx: &Context<'_>, needed: bool) -> bool {
+        let in_use = needed || self.dial.is_active();
+        let worn = in_use && self.winner().is_some_and(|winner| winner.keys_are_worn(ctx));
+        self.closing.is_open() && (self.redial_wanted || worn)
     }
 
     /// After 30 s of silence a PING goes before anything new (SPEC 7.1).
@@ -329,6 +350,7 @@ impl Link {
         consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
         consider(self.attempt_deadline(), Reason::Attempt);
         consider(self.check.map(|check| check.until), Reason::Check);
+        consider(self.switch_settles, Reason::Check);
         consider(self.close_until, Reason::Close);
         if self.is_needed() {
             consider(self.refused_until, Reason::Refusal);
@@ -356,6 +378,9 @@ impl Link {
         self.handle_attempt_timeouts(ctx);
         if self.check.is_some_and(|check| check.until <= now) {
             self.end_check(ctx, false);
+        }
+        if self.switch_settles.take_if(|at| *at <= now).is_some() {
+            self.continuity.on_switch_settled();
         }
         self.refused_until = self.refused_until.filter(|until| *until > now);
         self.drop_ended(ctx);

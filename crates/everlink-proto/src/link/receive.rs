@@ -59,7 +59,7 @@ impl Link {
         self.last_active = ctx.now;
         // The peer is there: an outage may be over, so the next try is due.
         if let Some(ladder) = self.ladder.as_mut().filter(|_| self.state.is_suspect()) {
-            ladder.pull_forward(ctx.now);
+            ladder.pull_probe(ctx.now);
         }
         let payload = datagram.get(opened.payload).unwrap_or_default();
         match self.on_payload(ctx, key, from, payload) {
@@ -147,7 +147,7 @@ impl Link {
         let carried_before = connection.carried;
         let news = connection.on_ack(ctx.now, ack, &mut settled)?;
         let proved = connection.path.migration.is_proved().then(|| connection.path.remote());
-        let (carried, ping) = (connection.carried, connection.last_ping);
+        let carried = connection.carried;
         if news.trusted_again {
             self.cause = Cause::Answered;
         }
@@ -158,9 +158,7 @@ impl Link {
         if carried && !carried_before {
             self.elect(ctx, Ballot::Carried(key));
         }
-        if ping.is_some_and(|ping| ack.ranges.iter().any(|(first, last)| (*first..=*last).contains(&ping))) {
-            self.on_ping_acked(ctx, key);
-        }
+        self.answer_check(ctx, key, news.highest);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     connection::{Bound, Connection, Goodbye},
     event::Event,
-    session::{CheckOutcome, EndReason, HelloOutcome},
+    session::{CheckOutcome, EndReason, HelloOutcome, SWITCH_SETTLES},
     stats::Mark,
     time::Instant,
     wire::frame::{CloseCode, Hello},
@@ -28,6 +28,8 @@ const DUPLICATE_RETRY_MS: u64 = 30_000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Check {
     pub(crate) old: ConnectionKey,
+    /// The first packet number on it that was sent after the new HELLO.
+    pub(crate) first: u64,
     pub(crate) until: Instant,
 }
 
@@ -81,6 +83,7 @@ impl Link {
                 ctx.shared.stats.mark(Mark::GoneSent);
                 self.reject(ctx, key, CloseCode::SessionGone, 0);
             }
+            HelloOutcome::Duplicate => self.refuse_duplicate(ctx, key),
             HelloOutcome::Stale => {
                 ctx.shared.stats.mark(Mark::StaleHello);
                 self.retire_soon(ctx, key);
@@ -105,7 +108,9 @@ impl Link {
             ctx.shared.stats.mark(Mark::Rekeyed);
         }
         self.redial_wanted = false;
-        if self.winner().is_some() && let Some(connection) = self.connection_mut(key) {
+        if self.winner().is_some()
+            && let Some(connection) = self.connection_mut(key)
+        {
             // The ones before are kept until this one has carried an acknowledgement: it should soon.
             connection.ping_due = true;
         }
@@ -118,8 +123,17 @@ impl Link {
     fn replace_session(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, reason: EndReason) {
         self.cause =
             if reason == EndReason::PeerRestarted { Cause::PeerRestarted } else { Cause::PeerForgot };
+        if reason == EndReason::PeerRestarted {
+            self.switch_settles = Some(ctx.now + SWITCH_SETTLES);
+        }
         self.end_session(ctx, reason, Some(key));
         self.begin_session(ctx, key);
+    }
+
+    fn refuse_duplicate(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        ctx.shared.stats.mark(Mark::CheckDuplicate);
+        ctx.event(Event::DuplicateIdentity { peer: self.peer });
+        self.reject(ctx, key, CloseCode::DuplicateIdentity, DUPLICATE_RETRY_MS);
     }
 
     /// Ends the session, and with it every connection, slot and attempt but the one that brought the news
@@ -241,15 +255,16 @@ impl Link {
         let now = ctx.now;
         if let Some(connection) = self.connection_mut(old) {
             connection.ping_due = true;
-            connection.last_ping = None;
+            let first = connection.path.next_number();
             let until = now + (connection.path.pto() * 3).min(CHECK_AT_MOST);
-            self.check = Some(Check { old, until });
+            self.check = Some(Check { old, first, until });
         }
     }
 
-    /// The PING of a check, or any other, was acknowledged.
-    pub(super) fn on_ping_acked(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
-        if self.check.is_some_and(|check| check.old == key) {
+    /// Packets up to this number were acknowledged: one sent since the check began proves that the former process
+    /// lives.
+    pub(super) fn answer_check(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, highest: Option<u64>) {
+        if self.check.is_some_and(|check| check.old == key && highest >= Some(check.first)) {
             self.end_check(ctx, true);
         }
     }
@@ -259,11 +274,9 @@ impl Link {
         self.check = None;
         match self.continuity.on_check_result(answered) {
             Some(CheckOutcome::Duplicate(order)) => {
-                ctx.shared.stats.mark(Mark::CheckDuplicate);
-                ctx.event(Event::DuplicateIdentity { peer: self.peer });
                 for key in self.undecided() {
                     if self.connection_mut(key).is_some_and(|it| it.order <= order) {
-                        self.reject(ctx, key, CloseCode::DuplicateIdentity, DUPLICATE_RETRY_MS);
+                        self.refuse_duplicate(ctx, key);
                     }
                 }
             }

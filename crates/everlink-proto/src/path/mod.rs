@@ -115,7 +115,7 @@ impl Path {
     /// Doubts the path from now on (SPEC 6.2).
     pub(crate) fn suspect(&mut self, now: Instant) {
         if self.suspicion.is_none() {
-            let first_probe = self.last_sent.map_or(0, |last| last.saturating_add(1));
+            let first_probe = self.next_number();
             self.suspicion = Some(Suspicion { since: now, first_probe });
             self.recovery.set_suspect(true);
         }
@@ -125,6 +125,11 @@ impl Path {
     pub(crate) fn is_silent(&self, now: Instant) -> bool {
         self.recovery.probe_count() >= SUSPECT_AFTER_PROBES
             && self.recovery.oldest_unacked().is_some_and(|at| now.saturating_since(at) >= SUSPECT_AFTER)
+    }
+
+    /// No packet with this number or a higher one was sent yet.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.last_sent.map_or(0, |last| last.saturating_add(1))
     }
 
     /// A packet goes out.

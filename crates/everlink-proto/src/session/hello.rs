@@ -4,9 +4,14 @@
 //! is a pure function of what was remembered and what came, without keys or clocks, so that a model
 //! checker can explore all of it.
 
+use core::time::Duration;
+
 use super::EndReason;
 use crate::id::{Half, Incarnation};
 use crate::wire::frame::Hello;
+
+/// How long after a restart of the peer its former process is refused (SPEC 8.4).
+pub const SWITCH_SETTLES: Duration = Duration::from_secs(30);
 
 /// How many ended halves are remembered (SPEC 8.2).
 const ENDED: usize = 8;
@@ -30,6 +35,9 @@ pub enum HelloOutcome {
     /// The half belongs to a session that ended: that connection gets CLOSE(SessionGone), and
     /// nothing else happens.
     Gone,
+    /// A process that was taken for dead comes back: two run with one key. That connection gets
+    /// CLOSE(DuplicateIdentity).
+    Duplicate,
     /// Overtaken by a newer connection: ignored, and the session frames of that connection are not
     /// kept.
     Stale,
@@ -57,11 +65,20 @@ pub enum CheckOutcome {
 pub struct Continuity {
     mine: Option<Half>,
     theirs: Option<Hello>,
-    /// Halves with which this side ended a session since it drew `mine`, oldest first.
-    ended: [Option<Half>; ENDED],
+    /// With whom this side ended a session since it drew `mine`, oldest first.
+    ended: [Option<Ended>; ENDED],
+    /// The peer restarted not long ago: see [`Self::on_switch_settled`].
+    switched: bool,
     /// The newest connection whose HELLO was believed.
     newest: Option<Order>,
     check: Option<Check>,
+}
+
+/// Who the peer was in a session that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Ended {
+    half: Half,
+    incarnation: Incarnation,
 }
 
 /// A HELLO that waits for the duplicate check.
@@ -74,7 +91,7 @@ struct Check {
 impl Continuity {
     /// Nothing remembered.
     pub const fn new() -> Self {
-        Self { mine: None, theirs: None, ended: [None; ENDED], newest: None, check: None }
+        Self { mine: None, theirs: None, ended: [None; ENDED], switched: false, newest: None, check: None }
     }
 
     /// This side's half towards the peer, drawn on first use.
@@ -114,8 +131,12 @@ impl Continuity {
             self.newest = self.newest.max(Some(order));
             return HelloOutcome::Continue;
         }
-        if self.ended.contains(&Some(hello.half)) {
+        let mut ended = self.ended.iter().flatten();
+        if ended.clone().any(|it| it.half == hello.half) {
             return HelloOutcome::Gone;
+        }
+        if self.switched && ended.any(|it| it.incarnation == hello.incarnation) {
+            return HelloOutcome::Duplicate;
         }
         if self.check.is_some_and(|check| check.hello.half == hello.half) {
             return self.repeat_check(order);
@@ -141,6 +162,13 @@ impl Continuity {
         Some(CheckOutcome::EndThenBegin(self.replace(theirs, hello, order), order))
     }
 
+    /// The last restart of the peer is [`SWITCH_SETTLES`] ago. Until then an incarnation that was left does
+    /// not come back: a process that restarted never does, so it is a second one with the same key, and taking turns
+    /// between them would help neither (SPEC 8.4).
+    pub const fn on_switch_settled(&mut self) {
+        self.switched = false;
+    }
+
     /// Forgets the session: after this side's close or eviction, a peer's CLOSE of the session, or
     /// SessionGone. The next use draws a new half.
     pub fn forget(&mut self) {
@@ -152,10 +180,14 @@ impl Continuity {
     fn replace(&mut self, theirs: Hello, hello: Hello, order: Order) -> EndReason {
         self.ended.rotate_left(1);
         if let Some(newest) = self.ended.last_mut() {
-            *newest = Some(theirs.half);
+            *newest = Some(Ended { half: theirs.half, incarnation: theirs.incarnation });
         }
         self.adopt(hello, order);
-        if theirs.incarnation == hello.incarnation { EndReason::PeerForgot } else { EndReason::PeerRestarted }
+        if theirs.incarnation == hello.incarnation {
+            return EndReason::PeerForgot;
+        }
+        self.switched = true;
+        EndReason::PeerRestarted
     }
 
     fn adopt(&mut self, hello: Hello, order: Order) {

@@ -14,7 +14,8 @@ pub(crate) fn damaged(datagram: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8>
         2 if bytes.len() > 1 && !other.is_empty() => splice(&mut bytes, other, dice),
         _ => flip(&mut bytes, dice),
     }
-    if bytes == datagram {
+    // A splice from the first byte on is the other datagram, and that one is genuine.
+    if bytes == datagram || bytes == other {
         flip_one(&mut bytes, 0);
     }
     bytes
