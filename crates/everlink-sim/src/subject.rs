@@ -105,6 +105,8 @@ pub(crate) struct View {
     pub(crate) mine: Option<[u8; 16]>,
     pub(crate) theirs: Option<[u8; 16]>,
     pub(crate) in_session: bool,
+    /// Which session of the link it is, counted from 0.
+    pub(crate) session: u64,
     pub(crate) connections: Vec<ConnectionView>,
     /// What is bounded: name, value, cap.
     pub(crate) gauges: Vec<(&'static str, u64, u64)>,
@@ -136,6 +138,7 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
         mine: snapshot.mine.map(|half| half.0),
         theirs: snapshot.theirs.map(|half| half.0),
         in_session: snapshot.in_session,
+        session: snapshot.epoch,
         connections: connections.collect(),
         gauges: vec![
             ("send budget", session.open_cost, limits.send_budget + largest),

@@ -9,7 +9,7 @@ use crate::app::{AppPlan, FlowPlan, Sizes};
 use crate::cipher::Cipher;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::{Dice, PERCENT};
-use crate::fault::{Fault, KINDS};
+use crate::fault::{FLICKER, Fault};
 use crate::net::link::{Bursts, LinkOptions};
 use crate::subject::OnRestart;
 use std::fmt;
@@ -66,7 +66,9 @@ impl Settings {
         let fair_at = dice.between(80, 200) * SECOND;
         let kinds = draw_kinds(nodes, &mut dice);
         let clone = kinds.contains(&17).then(|| dice.below(nodes as u64) as usize);
-        let faults = draw_faults(&kinds, nodes, clone, fair_at, &mut dice);
+        let mut faults = draw_faults(&kinds, nodes, clone, fair_at, &mut dice);
+        faults.extend(draw_flicker(nodes, fair_at, seed));
+        faults.sort_by_key(|(at, _)| *at);
         let machines = nodes + usize::from(clone.is_some());
         let (links, fair) = draw_links(machines, &mut dice);
         let slowest = links.iter().chain(&fair).map(|link| link.rate).min().unwrap_or(1);
@@ -114,7 +116,7 @@ fn draw_limits(seed: u64) -> Option<Limits> {
 }
 
 fn draw_kinds(nodes: usize, dice: &mut Dice) -> Vec<usize> {
-    (0..KINDS.len())
+    (0..FLICKER)
         .filter(|kind| match kind {
             // Two processes with one key change what may be expected of everything else.
             17 => nodes > 1 && dice.chance(10 * PERCENT),
@@ -147,8 +149,13 @@ fn draw_faults(
             faults.push((at, fault));
         }
     }
-    faults.sort_by_key(|(at, _)| *at);
     faults
+}
+
+fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Option<(Micros, Fault)> {
+    let mut dice = Dice::new(seed).fork("flicker", 0);
+    let strikes = dice.chance(10 * PERCENT);
+    strikes.then(|| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
 }
 
 fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOptions>) {

@@ -113,6 +113,10 @@ pub(crate) enum Undo {
     StopClone(usize),
     /// Nobody meddles any more.
     Revoke,
+    /// An application sends something to everybody.
+    Nudge(usize),
+    /// A process dies once more, and nothing is held up any more.
+    Again(usize),
 }
 
 /// Everything there is.
@@ -263,8 +267,8 @@ impl World {
         self.observer.links.on_close(self.machines[machine].identity, peer);
         self.with(machine, |turn| {
             let (id, code) = (turn.directory.id(peer), u64::from(turn.process.number));
-            let half = subject::view(turn.endpoint, turn.now, id).and_then(|view| view.mine);
-            turn.observer.closes.on_close(turn.at, turn.process, peer, code, half);
+            let session = subject::view(turn.endpoint, turn.now, id).map(|view| view.session);
+            turn.observer.closes.on_close(turn.at, turn.process, peer, code, session);
             turn.endpoint.close(turn.now, id, code, "the simulated application had enough");
         });
     }

@@ -221,6 +221,11 @@ impl Links {
         if sending > 1 || view.connections.len() > MOST_CONNECTIONS {
             findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
         }
+        let orders: BTreeSet<_> = view.connections.iter().map(|one| (one.generation, one.by_us)).collect();
+        if orders.len() < view.connections.len() {
+            let text = format!("two connections in one place: {:?}", view.connections);
+            findings.complain("S4", at, machines, text);
+        }
         let patience = 8 * (3 * round_trip + SECOND) + SECOND;
         let in_flight =
             view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);

@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::machine::Condition;
 use crate::net::damage::junk;
 use crate::net::fabric::{Origin, Parcel, STRANGERS, stranger};
-use crate::net::rule::{Action, Rule};
+use crate::net::rule::{Action, Kind, Rule};
 
 /// Over how long a replay of everything is spread.
 const REPLAY: Micros = 2_000 * MILLI;
@@ -58,6 +58,7 @@ impl World {
             Fault::Replay => self.replay(),
             Fault::Junk { machine, count } => self.throw_junk(machine, count),
             Fault::Spoof { odds, lasts } => self.spoof(odds, lasts),
+            Fault::Flicker { machine, to, after, late } => self.flicker(machine, to, after, late),
         }
     }
 
@@ -96,6 +97,19 @@ impl World {
                 self.force(machine);
             }
             Undo::Revoke => self.fabric.clear_rules(),
+            Undo::Nudge(machine) => {
+                let now = self.now;
+                if let Some((_, app)) = self.turn(machine) {
+                    app.nudge(now);
+                }
+                self.appoint(machine);
+            }
+            Undo::Again(machine) if !self.fair => {
+                self.fabric.clear_rules();
+                self.crash(machine, 0, false);
+                self.plan(self.now + 60 * MILLI, Happening::Undo(Undo::Nudge(machine)));
+            }
+            Undo::Again(_) => {}
             Undo::Speed(..) => {}
         }
     }
@@ -159,7 +173,9 @@ impl World {
             | Fault::SlowReader { machine, .. }
             | Fault::ClockFreeze { machine, .. }
             | Fault::SocketDeath { machine, .. } => self.machines[machine].runs(),
-            Fault::CrossingDials { one, other } => self.machines[one].runs() && self.machines[other].runs(),
+            Fault::CrossingDials { one, other } | Fault::Flicker { machine: one, to: other, .. } => {
+                self.machines[one].runs() && self.machines[other].runs()
+            }
             Fault::Clone { machine, .. } => {
                 self.machines[machine].life.is_some()
                     && self
@@ -191,6 +207,25 @@ impl World {
             self.machines[machine].next_address(false);
         }
         self.plan(self.now + down, Happening::Undo(Undo::Start(machine)));
+    }
+
+    fn flicker(&mut self, machine: usize, to: usize, after: Micros, late: Micros) {
+        self.crash(to, 0, false);
+        self.crash(machine, 0, false);
+        let action = Action::HoldBack(late);
+        let (from, to_rule) = (Some(machine), Some(to));
+        self.fabric.add_rule(Rule {
+            from,
+            to: to_rule,
+            kind: Some(Kind::Short),
+            odds: 1_000_000,
+            left: u32::MAX,
+            action,
+        });
+        self.plan(self.now + 50 * MILLI, Happening::Tell { machine, about: to });
+        self.plan(self.now + 60 * MILLI, Happening::Undo(Undo::Nudge(machine)));
+        self.plan(self.now + after, Happening::Undo(Undo::Again(machine)));
+        self.plan(self.now + after + 50 * MILLI, Happening::Tell { machine, about: to });
     }
 
     fn pause(&mut self, machine: usize, condition: Condition, lasts: Micros) {
