@@ -49,10 +49,16 @@ pub(crate) enum Fault {
     Junk { machine: usize, count: u32 },
     /// From now on, somebody copies this many in a million datagrams under an address of his own.
     Spoof { odds: u32, lasts: Micros },
+    /// Both processes of a pair die, and one of the new ones again, after its last packets were held up on the
+    /// way: they arrive when a third one has taken its place.
+    Flicker { machine: usize, to: usize, after: Micros, late: Micros },
 }
 
+/// The place in [`KINDS`] of what is not drawn like the others.
+pub(crate) const FLICKER: usize = 21;
+
 /// Every kind of scheduled fault, as reports name them.
-pub(crate) const KINDS: [&str; 21] = [
+pub(crate) const KINDS: [&str; 22] = [
     "cut",
     "one-way partition",
     "rate step",
@@ -74,6 +80,7 @@ pub(crate) const KINDS: [&str; 21] = [
     "replay",
     "junk",
     "copies from strangers",
+    "overtaken process",
 ];
 
 impl Fault {
@@ -101,6 +108,7 @@ impl Fault {
             Self::Replay => 18,
             Self::Junk { .. } => 19,
             Self::Spoof { .. } => 20,
+            Self::Flicker { .. } => FLICKER,
         }]
     }
 
@@ -137,6 +145,12 @@ impl Fault {
             17 => Self::Clone { machine, lasts: dice.between(10 * SECOND, 60 * SECOND) },
             18 => Self::Replay,
             19 => Self::Junk { machine, count: dice.between(20, 200) as u32 },
+            FLICKER => Self::Flicker {
+                machine,
+                to: other,
+                after: dice.between(200 * MILLI, 2 * SECOND),
+                late: dice.between(2 * SECOND, 6 * SECOND),
+            },
             _ => Self::Spoof {
                 odds: dice.pick(&[1_000, 20_000, 200_000]),
                 lasts: dice.between(5 * SECOND, 30 * SECOND),

@@ -2,15 +2,17 @@
 
 use crate::check::abuse::Abuse;
 use crate::check::bounds::Gauges;
+use crate::check::close::Closes;
 use crate::check::crypto::Ledger;
 use crate::check::delivery::{Accepted, Deliveries, Name, Outcome, Taken};
+use crate::check::drain::Drains;
 use crate::check::link::Links;
 use crate::check::liveness::Liveness;
 use crate::check::mark::Marks;
 use crate::check::stream::{Reading, Streams};
 use crate::check::{Findings, Process};
 use crate::clock::Micros;
-use crate::subject::{End, Event};
+use crate::subject::{End, Event, View};
 use crate::trace::{Lines, Trace};
 use std::collections::BTreeMap;
 
@@ -20,6 +22,8 @@ pub(crate) struct Observer {
     pub(crate) deliveries: Deliveries,
     pub(crate) streams: Streams,
     pub(crate) links: Links,
+    pub(crate) closes: Closes,
+    drains: Drains,
     pub(crate) ledger: Ledger,
     pub(crate) abuse: Abuse,
     pub(crate) gauges: Gauges,
@@ -31,14 +35,16 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// Observers that have seen nothing yet.
-    pub(crate) fn new(lines: Option<Lines>) -> Self {
+    /// Observers that have seen nothing yet, with an empty ledger of keys.
+    pub(crate) fn new(ledger: Ledger, lines: Option<Lines>) -> Self {
         Self {
             findings: Findings::default(),
             deliveries: Deliveries::default(),
             streams: Streams::default(),
             links: Links::default(),
-            ledger: Ledger::default(),
+            closes: Closes::default(),
+            drains: Drains::default(),
+            ledger,
             abuse: Abuse::default(),
             gauges: Gauges::default(),
             liveness: Liveness::default(),
@@ -60,6 +66,10 @@ impl Observer {
             }
             (Event::DuplicateIdentity { .. }, Some(peer)) => {
                 self.marks.pass("duplicate identity told");
+                if !self.links.is_cloned(process.identity, peer) {
+                    let text = "an identity is said to run twice, and never did".to_owned();
+                    self.findings.complain("S8", at, machines, text);
+                }
                 self.links.duplicates.push((at, process.number, peer));
                 self.refused.insert((process.number, peer), at + 60_000_000);
             }
@@ -70,6 +80,11 @@ impl Observer {
             }
             _ => {}
         }
+    }
+
+    /// A process has computed so many handshakes as their responder.
+    pub(crate) fn check_computed(&mut self, at: Micros, process: Process, computed: u64) {
+        self.abuse.check_computed(at, process, computed, &mut self.findings);
     }
 
     /// An endpoint accepted a message.
@@ -126,13 +141,39 @@ impl Observer {
 
     /// An application read that a session is over.
     pub(crate) fn on_ended(&mut self, at: Micros, process: Process, peer: usize, end: End) {
-        self.trace.note(at, (process.machine, peer), &[end as u8], || {
+        self.trace.note(at, (process.machine, peer), end.name().as_bytes(), || {
             format!("[{}] reads that its session with {peer} is over: {end:?}", process.number)
         });
-        self.marks.pass(&format!("session ended: {end:?}"));
+        self.marks.pass(&format!("session ended: {}", end.name()));
         self.deliveries.on_end_known(process, peer);
         self.deliveries.on_ended(at, process, peer, &mut self.findings);
         self.links.on_ended(at, process, peer, end, &mut self.findings);
+        self.closes.on_ended(at, process, peer, end, &mut self.findings);
+    }
+
+    /// Looks at one end of a link. `round_trip` is the worst of the network now.
+    pub(crate) fn on_view(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        view: &View,
+        round_trip: Micros,
+    ) {
+        self.links.on_view(at, process, peer, view, round_trip, &mut self.findings);
+        self.drains.on_view(at, process, peer, view, &mut self.findings);
+        self.closes.on_view(at, process, peer, view, &mut self.findings);
+        self.gauges.on_view(at, (process.machine, peer), view, &mut self.findings);
+        if view.connections.len() > 1 {
+            self.marks.pass("more than one connection");
+        }
+    }
+
+    /// The machine of `process` was not itself: what the process let slip is no fault of the code.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
+        self.links.forgive(at, process);
+        self.drains.forgive(at, process);
+        self.closes.forgive(at, process);
     }
 
     /// An application read bytes of a stream.

@@ -3,14 +3,17 @@
 //! Only this file knows how `everlink_proto` spells its types; a change there is met here.
 
 use crate::check::delivery::Outcome;
+use crate::cipher::Cipher;
 use crate::clock::Micros;
 use crate::swarm::Settings;
 use everlink_proto::crypto::Provider;
+use everlink_proto::crypto::keys::KeyLimits;
 use everlink_proto::crypto::rustcrypto::RustCrypto;
 use everlink_proto::link::ConnectionSnapshot;
 use everlink_proto::link::lifecycle::{Fact, Row};
 use everlink_proto::session::{EndReason, Verdict};
 use everlink_proto::time::Instant;
+use everlink_proto::wire::frame::CloseCode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +24,9 @@ pub(crate) use everlink_proto::link::lifecycle::LinkState;
 pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
 pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, Reason, StreamId};
 
+/// AES blocks in a packet of the usual size, for limits that are drawn in packets.
+const BLOCKS: u64 = 20;
+
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum End {
@@ -30,8 +36,8 @@ pub(crate) enum End {
     PeerForgot,
     /// Its own application closed it.
     ClosedHere,
-    /// The peer's application closed it.
-    ClosedByPeer,
+    /// The peer's application closed it, with this code; without one, something else did.
+    ClosedByPeer(Option<u64>),
     /// The peer broke the rules.
     ProtocolViolation,
     /// The endpoint failed.
@@ -44,9 +50,26 @@ impl From<EndReason> for End {
             EndReason::PeerRestarted => Self::PeerRestarted,
             EndReason::PeerForgot => Self::PeerForgot,
             EndReason::ClosedHere => Self::ClosedHere,
-            EndReason::ClosedByPeer { .. } => Self::ClosedByPeer,
+            EndReason::ClosedByPeer { code: CloseCode::Application, application } => {
+                Self::ClosedByPeer(Some(application))
+            }
+            EndReason::ClosedByPeer { .. } => Self::ClosedByPeer(None),
             EndReason::ProtocolViolation => Self::ProtocolViolation,
             EndReason::EndpointFailed => Self::Failed,
+        }
+    }
+}
+
+impl End {
+    /// What it is called in reports.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::PeerRestarted => "PeerRestarted",
+            Self::PeerForgot => "PeerForgot",
+            Self::ClosedHere => "ClosedHere",
+            Self::ClosedByPeer(_) => "ClosedByPeer",
+            Self::ProtocolViolation => "ProtocolViolation",
+            Self::Failed => "Failed",
         }
     }
 }
@@ -71,7 +94,7 @@ pub(crate) struct ConnectionView {
     pub(crate) standing: Standing,
     pub(crate) bound: bool,
     pub(crate) in_flight: u64,
-    pub(crate) rtt: Micros,
+    pub(crate) pto: Micros,
     pub(crate) lost: u64,
 }
 
@@ -82,6 +105,8 @@ pub(crate) struct View {
     pub(crate) mine: Option<[u8; 16]>,
     pub(crate) theirs: Option<[u8; 16]>,
     pub(crate) in_session: bool,
+    /// Which session of the link it is, counted from 0.
+    pub(crate) session: u64,
     pub(crate) connections: Vec<ConnectionView>,
     /// What is bounded: name, value, cap.
     pub(crate) gauges: Vec<(&'static str, u64, u64)>,
@@ -102,7 +127,7 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
         },
         bound: one.bound,
         in_flight: one.in_flight,
-        rtt: one.rtt.as_micros() as Micros,
+        pto: one.pto.as_micros() as Micros,
         lost: one.packets.2,
     });
     let session = &snapshot.session;
@@ -113,6 +138,7 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
         mine: snapshot.mine.map(|half| half.0),
         theirs: snapshot.theirs.map(|half| half.0),
         in_session: snapshot.in_session,
+        session: snapshot.epoch,
         connections: connections.collect(),
         gauges: vec![
             ("send budget", session.open_cost, limits.send_budget + largest),
@@ -186,7 +212,23 @@ pub(crate) fn send_options(wants_done: bool) -> SendOptions {
 
 /// The configuration of every endpoint of a world.
 pub(crate) fn config(settings: &Settings) -> Config {
-    Config { rekey_after: Duration::from_micros(settings.rekey_after), ..Config::default() }
+    let rekey_after = Duration::from_micros(settings.rekey_after);
+    let key_limits = settings.key_limits.map_or_else(KeyLimits::default, |limits| KeyLimits {
+        aes_rekey_blocks: limits.rekey_packets * BLOCKS,
+        aes_stop_blocks: limits.stop_packets * BLOCKS,
+        chacha_rekey_packets: limits.rekey_packets,
+        chacha_stop_packets: limits.stop_packets,
+        aes_forgeries: limits.forgeries,
+        chacha_forgeries: limits.forgeries,
+    });
+    Config { rekey_after, key_limits, ..Config::default() }
+}
+
+/// How many packets a key may seal, and how many it may fail to open, if that is little.
+pub(crate) fn most_uses(settings: &Settings) -> Option<(u64, u64)> {
+    // A packet is at least one block long.
+    let packets = if settings.cipher == Cipher::Aes { BLOCKS } else { 1 };
+    settings.key_limits.map(|limits| (limits.stop_packets * packets, limits.forgeries))
 }
 
 /// What an endpoint says about a link, for people: its own words, and the state behind them.
@@ -220,6 +262,17 @@ fn show(one: &ConnectionSnapshot) -> String {
         one.silent_for,
         one.packets
     )
+}
+
+/// What an endpoint holds besides its links and what it gives away about them: slots, routes, timers.
+pub(crate) fn leftovers(endpoint: &Endpoint) -> [usize; 3] {
+    let held = endpoint.footprint();
+    [held.slots, held.routes, held.timers]
+}
+
+/// How many handshakes an endpoint has computed as their responder.
+pub(crate) fn computed(endpoint: &Endpoint) -> u64 {
+    endpoint.stats().responses
 }
 
 /// Whether no timer is armed but housekeeping, which keeps a stranger's half for a minute (SPEC 6.6).

@@ -9,7 +9,7 @@ use crate::app::{AppPlan, FlowPlan, Sizes};
 use crate::cipher::Cipher;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::{Dice, PERCENT};
-use crate::fault::{Fault, KINDS};
+use crate::fault::{FLICKER, Fault};
 use crate::net::link::{Bursts, LinkOptions};
 use crate::subject::OnRestart;
 use std::fmt;
@@ -24,6 +24,17 @@ pub(crate) struct MachinePlan {
     pub(crate) app: AppPlan,
 }
 
+/// How much a key may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limits {
+    /// Packets sealed from which on it should be replaced.
+    pub(crate) rekey_packets: u64,
+    /// Packets sealed beyond which nothing more is.
+    pub(crate) stop_packets: u64,
+    /// Packets that do not open after which none is opened any more.
+    pub(crate) forgeries: u64,
+}
+
 /// Everything a seed decides.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -34,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) ipv6: bool,
     pub(crate) cipher: Cipher,
     pub(crate) rekey_after: Micros,
+    /// How much a key may be used, if that is little.
+    pub(crate) key_limits: Option<Limits>,
     /// While faults last; from machine to machine, row by row.
     pub(crate) links: Vec<LinkOptions>,
     /// Afterwards.
@@ -53,7 +66,9 @@ impl Settings {
         let fair_at = dice.between(80, 200) * SECOND;
         let kinds = draw_kinds(nodes, &mut dice);
         let clone = kinds.contains(&17).then(|| dice.below(nodes as u64) as usize);
-        let faults = draw_faults(&kinds, nodes, clone, fair_at, &mut dice);
+        let mut faults = draw_faults(&kinds, nodes, clone, fair_at, &mut dice);
+        faults.extend(draw_flicker(nodes, fair_at, seed));
+        faults.sort_by_key(|(at, _)| *at);
         let machines = nodes + usize::from(clone.is_some());
         let (links, fair) = draw_links(machines, &mut dice);
         let slowest = links.iter().chain(&fair).map(|link| link.rate).min().unwrap_or(1);
@@ -63,7 +78,8 @@ impl Settings {
             machine_plans: draw_machines(nodes, clone, slowest, fair_at, &mut dice),
             ipv6: dice.chance(25 * PERCENT),
             cipher: draw_cipher(&mut dice),
-            rekey_after: dice.pick(&[10, 30, 120, 120]) * SECOND,
+            rekey_after: draw_rekey(&mut dice, seed),
+            key_limits: draw_limits(seed),
             links,
             fair,
             faults,
@@ -86,8 +102,21 @@ fn draw_cipher(dice: &mut Dice) -> Cipher {
     }
 }
 
+fn draw_rekey(dice: &mut Dice, seed: u64) -> Micros {
+    let usual = dice.pick(&[10, 30, 120, 120]) * SECOND;
+    if Dice::new(seed).fork("rekey", 0).chance(5 * PERCENT) { 5 * SECOND } else { usual }
+}
+
+fn draw_limits(seed: u64) -> Option<Limits> {
+    let mut dice = Dice::new(seed).fork("limits", 0);
+    dice.chance(5 * PERCENT).then(|| {
+        let rekey_packets = dice.pick(&[1_000, 3_000]);
+        Limits { rekey_packets, stop_packets: 4 * rekey_packets, forgeries: dice.pick(&[100, 1_000]) }
+    })
+}
+
 fn draw_kinds(nodes: usize, dice: &mut Dice) -> Vec<usize> {
-    (0..KINDS.len())
+    (0..FLICKER)
         .filter(|kind| match kind {
             // Two processes with one key change what may be expected of everything else.
             17 => nodes > 1 && dice.chance(10 * PERCENT),
@@ -120,8 +149,13 @@ fn draw_faults(
             faults.push((at, fault));
         }
     }
-    faults.sort_by_key(|(at, _)| *at);
     faults
+}
+
+fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Option<(Micros, Fault)> {
+    let mut dice = Dice::new(seed).fork("flicker", 0);
+    let strikes = dice.chance(10 * PERCENT);
+    strikes.then(|| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
 }
 
 fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOptions>) {
@@ -269,6 +303,9 @@ impl fmt::Display for Settings {
             self.fair_at / SECOND,
             self.rekey_after / SECOND
         )?;
+        if let Some(limits) = self.key_limits {
+            writeln!(f, "  {limits:?}")?;
+        }
         writeln!(f, "  cipher: {:?}; IPv6: {}; eavesdropper: {}", self.cipher, self.ipv6, self.tap)?;
         let machines = self.machines();
         for (index, (noisy, fair)) in self.links.iter().zip(&self.fair).enumerate() {

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::check::Process;
 use crate::check::abuse::check_digest;
 use crate::check::bounds::{MOST_SENT_AT_ONCE, MOST_TIMEOUTS_AT_ONCE};
+use crate::check::crypto::Ledger;
 use crate::cipher::{Cipher, Null};
 use crate::clock::{Clock, MILLI, Micros, SECOND};
 use crate::dice::Dice;
@@ -112,6 +113,10 @@ pub(crate) enum Undo {
     StopClone(usize),
     /// Nobody meddles any more.
     Revoke,
+    /// An application sends something to everybody.
+    Nudge(usize),
+    /// A process dies once more, and nothing is held up any more.
+    Again(usize),
 }
 
 /// Everything there is.
@@ -158,7 +163,7 @@ impl World {
             machines: Vec::new(),
             fabric: Fabric::new(settings.machines(), &settings.links, settings.tap, dice.fork("fabric", 0)),
             directory: Directory { ids, indices },
-            observer: Observer::new(lines),
+            observer: Observer::new(Ledger::with_limits(subject::most_uses(&settings)), lines),
             known: BTreeMap::new(),
             processes: 0,
             struck: BTreeMap::new(),
@@ -257,6 +262,17 @@ impl World {
         self.keep_appointment(number);
     }
 
+    /// Lets the application of a machine close its session with `peer`, with a code of its own.
+    pub(crate) fn close(&mut self, machine: usize, peer: usize) {
+        self.observer.links.on_close(self.machines[machine].identity, peer);
+        self.with(machine, |turn| {
+            let (id, code) = (turn.directory.id(peer), u64::from(turn.process.number));
+            let session = subject::view(turn.endpoint, turn.now, id).map(|view| view.session);
+            turn.observer.closes.on_close(turn.at, turn.process, peer, code, session);
+            turn.endpoint.close(turn.now, id, code, "the simulated application had enough");
+        });
+    }
+
     /// Ends the process on a machine, without a word to anybody.
     pub(crate) fn kill(&mut self, number: usize) {
         let Some((mut turn, app)) = self.turn(number) else { return };
@@ -266,6 +282,7 @@ impl World {
         let Some(life) = machine.life.take() else { return };
         machine.waiting.clear();
         self.counted.add(&life.endpoint);
+        self.observer.check_computed(self.now, life.process, subject::computed(&life.endpoint));
         self.fabric.withdraw(machine.address);
         self.observer.deliveries.on_death(life.process.number);
         self.observer.links.on_death(life.process.number);
@@ -338,7 +355,7 @@ impl World {
     /// Excuses what a process could not do because its machine was not itself.
     pub(crate) fn forgive(&mut self, number: usize) {
         if let Some(process) = self.machines[number].process() {
-            self.observer.links.forgive(self.now, process.number);
+            self.observer.forgive(self.now, process.number);
             self.owed_since.retain(|(owner, _), _| *owner != process.number);
         }
     }
@@ -362,6 +379,7 @@ impl World {
     pub(crate) fn count(&mut self, number: usize) {
         if let Some(life) = &self.machines[number].life {
             self.counted.add(&life.endpoint);
+            self.observer.check_computed(self.now, life.process, subject::computed(&life.endpoint));
         }
     }
 
@@ -602,13 +620,13 @@ impl World {
         let Some(process) = machine.process() else { return };
         let (from, works) = (machine.address, machine.socket_works);
         self.datagrams += 1;
+        let (kind, len) = (Kind::of(datagram), datagram.len());
         let peer = self.known.get(&to).copied();
         if let Some(peer) = peer {
-            self.observer.links.on_sent(self.now, process.number, peer);
+            let packet = (kind == Kind::Short).then_some(len);
+            self.observer.links.on_sent(self.now, process, peer, packet, &mut self.observer.findings);
         }
         self.observer.abuse.on_sent(self.now, process, to, datagram, &mut self.observer.findings);
-        let kind = Kind::of(datagram);
-        let len = datagram.len();
         let fate = if works {
             self.fabric.send(self.now, number, from, to, datagram.to_vec())
         } else {
@@ -677,12 +695,7 @@ impl World {
         let (turn, _) = self.turn(number)?;
         let process = turn.process;
         let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer))?;
-        let observer = &mut self.observer;
-        observer.links.on_view(at, process, peer, &view, round_trip, &mut observer.findings);
-        observer.gauges.on_view(at, (number, peer), &view, &mut observer.findings);
-        if view.connections.len() > 1 {
-            observer.marks.pass("more than one connection");
-        }
+        self.observer.on_view(at, process, peer, &view, round_trip);
         self.check_ladder(process, peer);
         Some((process, view))
     }

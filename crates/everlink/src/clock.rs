@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::task::{Context, Poll};
 
-use everlink_proto::time::Instant;
+pub use everlink_proto::time::Instant;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod timerfd;

@@ -270,14 +270,15 @@ impl Link {
 
     /// Whether something is owed to the peer or wanted from it (SPEC 6.3).
     fn is_needed(&self) -> bool {
-        self.wanted || self.session.owes() || !self.closing.is_open()
+        let owed = self.session.owes() || self.session.awaits_processing();
+        self.wanted || owed || !self.closing.is_open()
     }
 
     fn govern_ladder(&mut self, ctx: &mut Context<'_>, needed: bool) {
         let refused = self.refused_until.is_some_and(|until| ctx.now < until);
         let searching =
             needed && !refused && matches!(self.state, LinkState::Connecting | LinkState::Suspect);
-        let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx);
+        let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx, needed);
         match (&self.ladder, searching, renewing) {
             (Some(ladder), true, _) if ladder.probes() => {}
             (_, true, _) => self.ladder = Some(Ladder::start(ctx.now, self.dials_from(ctx.now))),
@@ -299,9 +300,11 @@ impl Link {
         last.map_or(now, |born| now.max(born + APART))
     }
 
-    fn wants_new_connection(&self, ctx: &Context<'_>) -> bool {
-        self.closing.is_open()
-            && (self.redial_wanted || self.winner().is_some_and(|winner| winner.keys_are_worn(ctx)))
+    /// Keys are renewed by use: an idle connection may keep its own until something is to be sent (SPEC 3.3).
+    fn wants_new_connection(&self, ctx: &Context<'_>, needed: bool) -> bool {
+        let in_use = needed || self.dial.is_active();
+        let worn = in_use && self.winner().is_some_and(|winner| winner.keys_are_worn(ctx));
+        self.closing.is_open() && (self.redial_wanted || worn)
     }
 
     /// After 30 s of silence a PING goes before anything new (SPEC 7.1).
@@ -344,6 +347,7 @@ impl Link {
             consider(connection.path.acks.deadline().filter(|_| proved), Reason::Ack);
             consider(connection.paced_until, Reason::Pace);
             consider(soonest(connection.ends_at, connection.prove_by), Reason::Drain);
+            consider(connection.farewell.as_ref().and_then(|farewell| farewell.again_at), Reason::Close);
         }
         consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
         consider(self.attempt_deadline(), Reason::Attempt);
@@ -367,6 +371,7 @@ impl Link {
             let trusted = !connection.path.is_suspect();
             connection.on_recovery_timeout(now, &mut settled);
             connection.paced_until = connection.paced_until.filter(|at| *at > now);
+            connection.repeat_farewell_if_due(now);
             if trusted && connection.path.is_suspect() {
                 ctx.shared.stats.mark(Mark::Silence);
                 self.cause = Cause::Silence;

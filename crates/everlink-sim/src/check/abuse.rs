@@ -25,6 +25,8 @@ struct Account {
 #[derive(Debug, Default)]
 pub(crate) struct Abuse {
     accounts: BTreeMap<(u32, SocketAddr), Account>,
+    /// Message 1s that each process got and that somebody once made.
+    invitations: BTreeMap<u32, u64>,
     /// Datagrams from strangers.
     pub(crate) offered: u64,
     /// Answers to strangers.
@@ -41,6 +43,9 @@ impl Abuse {
         kind: Kind,
         origin: Origin,
     ) {
+        if kind == Kind::Message1 && origin != Origin::Junk {
+            *self.invitations.entry(process.number).or_default() += 1;
+        }
         if !is_stranger(from) {
             return;
         }
@@ -52,6 +57,21 @@ impl Abuse {
         // A short packet that a stranger copied may be authentic, and is then more than one datagram's worth.
         let authentic = kind == Kind::Short && origin != Origin::Junk;
         account.unanswered += if authentic { len as u64 / UNKNOWN_LEN as u64 } else { 1 };
+    }
+
+    /// A process has computed so many handshakes as their responder: none on the strength of junk (A4).
+    pub(crate) fn check_computed(
+        &self,
+        at: Micros,
+        process: Process,
+        computed: u64,
+        findings: &mut Findings,
+    ) {
+        let invitations = self.invitations.get(&process.number).copied().unwrap_or(0);
+        if computed > invitations {
+            let text = format!("{computed} handshakes computed for {invitations} message 1s");
+            findings.complain("A4", at, (process.machine, process.machine), text);
+        }
     }
 
     /// A process sent a datagram.

@@ -1,5 +1,5 @@
-//! The ledger of keys: no nonce seals twice, no packet is accepted twice, nothing is sealed too
-//! early (C1, C3, C4). It also counts confirmed connections for L5.
+//! The ledger of keys: no nonce seals twice, no key is used too much, no packet is accepted twice, nothing is
+//! sealed too early (C1 to C4). It also counts confirmed connections for L5.
 //!
 //! Every provider handed to an endpoint is wrapped, so the ledger sees what the keys do, whatever
 //! the code above them believes.
@@ -21,6 +21,8 @@ struct Book {
     handling: Option<Kind>,
     scene: u64,
     confirmed: BTreeSet<u64>,
+    /// How many packets a key may seal, and how many it may fail to open.
+    limits: Option<(u64, u64)>,
     rows: BTreeMap<[u8; 32], usize>,
     keys: Vec<Row>,
     early: Vec<(Micros, Process)>,
@@ -32,6 +34,8 @@ struct Row {
     /// Which nonce was opened by whom, and in which scene: a first packet is opened once to find out whether it
     /// confirms a handshake, and again by the connection that it makes.
     opened: Vec<(u128, Process, u64)>,
+    /// How many packets each process failed to open with it.
+    failed: BTreeMap<u32, u64>,
     first_opened: Option<(Micros, Process)>,
 }
 
@@ -39,6 +43,13 @@ impl Ledger {
     /// A provider for `process` that does what `inner` does and writes it down.
     pub(crate) fn watch(&self, process: Process, inner: Arc<dyn Provider>) -> Arc<dyn Provider> {
         Arc::new(Watched { inner, process, ledger: self.clone() })
+    }
+
+    /// A ledger that knows how much a key may be used: packets sealed, packets that do not open.
+    pub(crate) fn with_limits(limits: Option<(u64, u64)>) -> Self {
+        let ledger = Self::default();
+        ledger.book().limits = limits;
+        ledger
     }
 
     /// Tells the ledger what the machine is doing while it does it.
@@ -65,7 +76,11 @@ impl Ledger {
             let text = format!("process {} sealed as a responder before confirmation", process.number);
             findings.complain("C3", at, (process.machine, process.machine), text);
         }
+        let limits = book.limits;
         for row in &mut book.keys {
+            if let (Some(limits), Some((_, process))) = (limits, row.sealed.first()) {
+                row.check_limits(now, limits, *process, findings);
+            }
             row.sealed.sort_unstable();
             let sealed_twice = row.sealed.windows(2).find(|pair| pair[0].0 == pair[1].0);
             if let Some(&[(nonce, one), (_, other)]) = sealed_twice {
@@ -100,6 +115,16 @@ impl Book {
 }
 
 impl Row {
+    /// C2.
+    fn check_limits(&self, at: Micros, limits: (u64, u64), process: Process, findings: &mut Findings) {
+        let sealed = self.sealed.len() as u64;
+        let failed = self.failed.values().copied().max().unwrap_or(0);
+        if sealed > limits.0 || failed > limits.1 {
+            let text = format!("a key sealed {sealed} packets and failed to open {failed}: {limits:?}");
+            findings.complain("C2", at, (process.machine, process.machine), text);
+        }
+    }
+
     fn confirmation(&self) -> Option<(Micros, usize, usize)> {
         let (at, opener) = self.first_opened?;
         let (_, sealer) = self.sealed.first()?;
@@ -172,8 +197,12 @@ impl PacketKey for WatchedKey {
     }
 
     fn open(&self, nonce: &[u8; 12], aad: &[u8], buf: &mut [u8]) -> Result<usize, OpenError> {
-        let len = self.inner.open(nonce, aad, buf)?;
+        let opened = self.inner.open(nonce, aad, buf);
         let mut book = self.ledger.book();
+        let Ok(len) = opened else {
+            *book.keys[self.row].failed.entry(self.process.number).or_default() += 1;
+            return Err(OpenError);
+        };
         let (now, scene) = (book.now, book.scene);
         book.confirmed.extend(self.awaits);
         let row = &mut book.keys[self.row];

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The most connections a link may receive on (SPEC 8.5).
 const MOST_CONNECTIONS: usize = 4;
 
-/// How long a connection may drain at least (SPEC 6.6).
-const DRAIN: Micros = 10 * SECOND;
+/// The longest packet that carries nothing of the session: HELLO, RECEIVED, and an ACK of many ranges.
+const LONGEST_ERRAND: usize = 700;
 
 /// How far apart two switches between two processes with one key must be (S8).
 const SWITCH: Micros = 30 * SECOND;
@@ -18,7 +18,6 @@ const SWITCH: Micros = 30 * SECOND;
 #[derive(Debug, Default)]
 struct Seen {
     state: Option<LinkState>,
-    draining: BTreeMap<(u64, bool), Micros>,
     last_heard: Micros,
     last_sent: Micros,
     owed_since: Option<Micros>,
@@ -102,17 +101,25 @@ impl Links {
     }
 
     /// A session ended at `process` (S6).
-    pub(crate) fn on_ended(&mut self, at: Micros, process: Process, peer: usize, end: End, findings: &mut Findings) {
+    pub(crate) fn on_ended(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        end: End,
+        findings: &mut Findings,
+    ) {
         let excuses = self.excuses.get(&pair(process.identity, peer)).copied().unwrap_or_default();
         let begun = self.born(process);
-        let restarts = self.lives.get(&peer).map_or(0, |lives| {
-            lives.iter().skip(1).filter(|(born, _)| *born >= begun).count() as u32
-        });
+        let restarts = self
+            .lives
+            .get(&peer)
+            .map_or(0, |lives| lives.iter().skip(1).filter(|(born, _)| *born >= begun).count() as u32);
         let seen = self.seen.entry((process.number, peer)).or_default();
         seen.restarts += u32::from(end == End::PeerRestarted);
         let excused = match end {
             End::PeerRestarted => seen.restarts <= restarts || excuses.cloned,
-            End::PeerForgot | End::ClosedByPeer => excuses.closes > 0 || excuses.cloned,
+            End::PeerForgot | End::ClosedByPeer(_) => excuses.closes > 0 || excuses.cloned,
             End::ClosedHere => excuses.closes > 0 || excuses.cloned,
             End::ProtocolViolation | End::Failed => false,
         };
@@ -167,15 +174,26 @@ impl Links {
         self.seen.entry((process, peer)).or_default().last_heard = at;
     }
 
-    /// A datagram for `peer` went out.
-    pub(crate) fn on_sent(&mut self, at: Micros, process: u32, peer: usize) {
-        self.seen.entry((process, peer)).or_default().last_sent = at;
+    /// A datagram for `peer` went out; `len` is the length of a packet. A path in doubt gets nothing new (S10).
+    pub(crate) fn on_sent(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        len: Option<usize>,
+        findings: &mut Findings,
+    ) {
+        let seen = self.seen.entry((process.number, peer)).or_default();
+        seen.last_sent = at;
+        if seen.state == Some(LinkState::Suspect) && len.is_some_and(|len| len > LONGEST_ERRAND) {
+            let text = format!("a packet of {len:?} bytes on a path in doubt");
+            findings.complain("S10", at, (process.machine, peer), text);
+        }
     }
 
     /// The machine of `process` was not itself: what it let slip is no fault of the code.
     pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
         for ((_, _), seen) in self.seen.range_mut((process, 0)..(process + 1, 0)) {
-            seen.draining.values_mut().for_each(|since| *since = at);
             seen.last_heard = at;
             seen.last_sent = at;
             seen.owed_since = seen.owed_since.map(|_| at);
@@ -203,23 +221,14 @@ impl Links {
         if sending > 1 || view.connections.len() > MOST_CONNECTIONS {
             findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
         }
-        let draining = view.connections.iter().filter(|one| one.standing == Standing::Draining);
-        let now: BTreeSet<_> = draining.map(|one| (one.generation, one.by_us)).collect();
-        seen.draining.retain(|name, _| now.contains(name));
-        for name in now {
-            let since = *seen.draining.entry(name).or_insert(at);
-            // A probe timeout is at most a second at first, and later what was measured: one sample after a long
-            // silence makes it nine times the smoothed round trip (RFC 9002 5.3, 6.2).
-            let measured = view.connections.iter().map(|one| one.rtt).max().unwrap_or(0);
-            let timeout = SECOND + 9 * round_trip.max(measured);
-            if at - since > (3 * timeout).max(DRAIN) + SECOND {
-                let text = format!("{name:?} drains since {} us: {:?}", at - since, view.connections);
-                findings.complain("S1", at, machines, text);
-                seen.draining.insert(name, at);
-            }
+        let orders: BTreeSet<_> = view.connections.iter().map(|one| (one.generation, one.by_us)).collect();
+        if orders.len() < view.connections.len() {
+            let text = format!("two connections in one place: {:?}", view.connections);
+            findings.complain("S4", at, machines, text);
         }
         let patience = 8 * (3 * round_trip + SECOND) + SECOND;
-        let in_flight = view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);
+        let in_flight =
+            view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);
         if !(view.state == LinkState::Connected && in_flight) {
             seen.owed_since = None;
         }
@@ -233,7 +242,12 @@ impl Links {
     }
 
     /// Compares what both ends of a pair say of the connections that both have (S4, S6).
-    pub(crate) fn agree(&self, at: Micros, ends: ((Process, &View), (Process, &View)), findings: &mut Findings) {
+    pub(crate) fn agree(
+        &self,
+        at: Micros,
+        ends: ((Process, &View), (Process, &View)),
+        findings: &mut Findings,
+    ) {
         let ((one, a), (other, b)) = ends;
         for here in &a.connections {
             let Some(there) = b.connections.iter().find(|there| there.hash == here.hash) else { continue };

@@ -6,8 +6,10 @@
 
 pub(crate) mod abuse;
 pub(crate) mod bounds;
+pub(crate) mod close;
 pub(crate) mod crypto;
 pub(crate) mod delivery;
+pub(crate) mod drain;
 pub(crate) mod link;
 pub(crate) mod liveness;
 pub(crate) mod mark;

@@ -131,7 +131,7 @@ impl Fabric {
             Err(loss) => Outcome::Lost(self.lost(loss)),
             Ok(fate) => {
                 let mut carried = Vec::with_capacity(1);
-                let arrives = fate.arrives;
+                let mut arrives = fate.arrives;
                 match order {
                     Some(Action::CopyFromStranger) => {
                         self.strike("spoofed source");
@@ -139,6 +139,7 @@ impl Fabric {
                         let copy = Parcel { from, origin: Origin::Spoofed, ..parcel.clone() };
                         carried.push((arrives.saturating_sub(MILLI).max(now), copy));
                     }
+                    Some(Action::HoldBack(by)) => arrives += by,
                     None => {}
                 }
                 if fate.late {

@@ -1,5 +1,6 @@
 //! What somebody on the path does to single datagrams, written down or drawn.
 
+use crate::clock::Micros;
 use crate::dice::{Dice, Ppm};
 
 /// The kinds of datagram that can be told apart without keys (SPEC 1.1).
@@ -41,6 +42,8 @@ impl Kind {
 pub(crate) enum Action {
     /// A copy of it, with somebody else's address as its source, arrives first.
     CopyFromStranger,
+    /// It is held up for so long.
+    HoldBack(Micros),
 }
 
 /// A standing order for datagrams from one machine to another.

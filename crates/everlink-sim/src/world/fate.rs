@@ -6,13 +6,10 @@ use crate::fault::Fault;
 use crate::machine::Condition;
 use crate::net::damage::junk;
 use crate::net::fabric::{Origin, Parcel, STRANGERS, stranger};
-use crate::net::rule::{Action, Rule};
+use crate::net::rule::{Action, Kind, Rule};
 
 /// Over how long a replay of everything is spread.
 const REPLAY: Micros = 2_000 * MILLI;
-
-/// The application's code with which sessions are closed in the midst of a run.
-const BYE: u64 = 0;
 
 impl World {
     /// Lets a scheduled fault begin.
@@ -53,11 +50,15 @@ impl World {
                     app.be_slow(until);
                 }
             }
-            Fault::Close { machine, to } => self.close(machine, to),
+            Fault::Close { machine, to } => {
+                self.force(machine);
+                self.close(machine, self.machines[to].identity);
+            }
             Fault::Clone { machine, lasts } => self.clone_identity(machine, lasts),
             Fault::Replay => self.replay(),
             Fault::Junk { machine, count } => self.throw_junk(machine, count),
             Fault::Spoof { odds, lasts } => self.spoof(odds, lasts),
+            Fault::Flicker { machine, to, after, late } => self.flicker(machine, to, after, late),
         }
     }
 
@@ -96,6 +97,19 @@ impl World {
                 self.force(machine);
             }
             Undo::Revoke => self.fabric.clear_rules(),
+            Undo::Nudge(machine) => {
+                let now = self.now;
+                if let Some((_, app)) = self.turn(machine) {
+                    app.nudge(now);
+                }
+                self.appoint(machine);
+            }
+            Undo::Again(machine) if !self.fair => {
+                self.fabric.clear_rules();
+                self.crash(machine, 0, false);
+                self.plan(self.now + 60 * MILLI, Happening::Undo(Undo::Nudge(machine)));
+            }
+            Undo::Again(_) => {}
             Undo::Speed(..) => {}
         }
     }
@@ -159,7 +173,9 @@ impl World {
             | Fault::SlowReader { machine, .. }
             | Fault::ClockFreeze { machine, .. }
             | Fault::SocketDeath { machine, .. } => self.machines[machine].runs(),
-            Fault::CrossingDials { one, other } => self.machines[one].runs() && self.machines[other].runs(),
+            Fault::CrossingDials { one, other } | Fault::Flicker { machine: one, to: other, .. } => {
+                self.machines[one].runs() && self.machines[other].runs()
+            }
             Fault::Clone { machine, .. } => {
                 self.machines[machine].life.is_some()
                     && self
@@ -191,6 +207,25 @@ impl World {
             self.machines[machine].next_address(false);
         }
         self.plan(self.now + down, Happening::Undo(Undo::Start(machine)));
+    }
+
+    fn flicker(&mut self, machine: usize, to: usize, after: Micros, late: Micros) {
+        self.crash(to, 0, false);
+        self.crash(machine, 0, false);
+        let action = Action::HoldBack(late);
+        let (from, to_rule) = (Some(machine), Some(to));
+        self.fabric.add_rule(Rule {
+            from,
+            to: to_rule,
+            kind: Some(Kind::Short),
+            odds: 1_000_000,
+            left: u32::MAX,
+            action,
+        });
+        self.plan(self.now + 50 * MILLI, Happening::Tell { machine, about: to });
+        self.plan(self.now + 60 * MILLI, Happening::Undo(Undo::Nudge(machine)));
+        self.plan(self.now + after, Happening::Undo(Undo::Again(machine)));
+        self.plan(self.now + after + 50 * MILLI, Happening::Tell { machine, about: to });
     }
 
     fn pause(&mut self, machine: usize, condition: Condition, lasts: Micros) {
@@ -244,20 +279,6 @@ impl World {
         self.force(machine);
         let identity = self.machines[to].identity;
         self.with(machine, |turn| turn.endpoint.redial(turn.now, turn.directory.id(identity)));
-    }
-
-    fn close(&mut self, machine: usize, to: usize) {
-        let (own, peer) = (self.machines[machine].identity, self.machines[to].identity);
-        self.force(machine);
-        self.observer.links.on_close(own, peer);
-        self.with(machine, |turn| {
-            turn.endpoint.close(
-                turn.now,
-                turn.directory.id(peer),
-                BYE,
-                "the simulated application had enough",
-            );
-        });
     }
 
     fn clone_identity(&mut self, machine: usize, lasts: Micros) {

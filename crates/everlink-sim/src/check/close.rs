@@ -1,0 +1,86 @@
+//! A close ends a session in time, and its code is the one the peer is told (S9).
+
+use super::{Findings, Process};
+use crate::clock::{Micros, SECOND};
+use crate::subject::{End, View};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long a session lasts after its close at most (SPEC 6.6): it flushes, lets the application finish, waits for
+/// the answer; and a second for the look.
+const LONGEST: Micros = (3 + 3 + 3 + 1) * SECOND;
+
+/// A close under way.
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    session: u64,
+    until: Micros,
+}
+
+/// The books on every close.
+#[derive(Debug, Default)]
+pub(crate) struct Closes {
+    /// Who closed towards whom, with which code.
+    codes: BTreeSet<(usize, usize, u64)>,
+    leaving: BTreeMap<(u32, usize), Leaving>,
+}
+
+impl Closes {
+    /// An application closes its session with `peer`, the one of this number.
+    pub(crate) fn on_close(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        code: u64,
+        session: Option<u64>,
+    ) {
+        self.codes.insert((process.identity, peer, code));
+        if let Some(session) = session {
+            self.leaving.insert((process.number, peer), Leaving { session, until: at + LONGEST });
+        }
+    }
+
+    /// The application of `process` was told why its session with `peer` ended.
+    pub(crate) fn on_ended(
+        &self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        end: End,
+        findings: &mut Findings,
+    ) {
+        let End::ClosedByPeer(code) = end else { return };
+        if !code.is_some_and(|code| self.codes.contains(&(peer, process.identity, code))) {
+            let text = format!("closed by the peer with code {code:?}, which it did not give");
+            findings.complain("S9", at, (process.machine, peer), text);
+        }
+    }
+
+    /// Looks at one end of a link.
+    pub(crate) fn on_view(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        view: &View,
+        findings: &mut Findings,
+    ) {
+        let key = (process.number, peer);
+        let Some(leaving) = self.leaving.get(&key) else { return };
+        let over = view.session != leaving.session;
+        if !over && at > leaving.until {
+            let text = format!("a session lasts {} us beyond its close", at - leaving.until);
+            findings.complain("S9", at, (process.machine, peer), text);
+        }
+        if over || at > leaving.until {
+            self.leaving.remove(&key);
+        }
+    }
+
+    /// The machine of `process` was not itself.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
+        for (_, leaving) in self.leaving.range_mut((process, 0)..(process + 1, 0)) {
+            leaving.until = at + LONGEST;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Endpoints in virtual time: hours pass in milliseconds, and a run can be repeated.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod common;
+mod simnet;
+
+use std::time::Duration;
+
+use common::next_message;
+use everlink::Verdict;
+use simnet::Net;
+
+const MESSAGES: u32 = 1_000;
+
+/// Messages over a lossy network that is cut for a minute in the middle; gives the log.
+async fn a_cut_in_the_middle(seed: u8) -> Vec<String> {
+    let net = Net::new(seed);
+    net.change(|weather| {
+        weather.jitter = Duration::from_millis(5);
+        weather.lost_per_mille = 30;
+    });
+    let (a, b) = net.pair().await;
+    let link = a.link(b.peer_id());
+    let seen = net.clone();
+    let reader = tokio::spawn(async move {
+        for expected in 0..MESSAGES {
+            let message = next_message(&b).await;
+            assert_eq!(message.body, expected.to_be_bytes().to_vec());
+            seen.note(format_args!("received {expected}"));
+        }
+        b
+    });
+    let mut last = None;
+    for n in 0..MESSAGES {
+        match n {
+            400 => net.cut(true),
+            600 => {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                net.cut(false);
+            }
+            _ => {}
+        }
+        last = Some(link.send(n.to_be_bytes().to_vec()).await.unwrap());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(last.unwrap().verdict().await, Ok(Verdict::Delivered));
+    let b = reader.await.unwrap();
+    a.stop().await.unwrap();
+    b.stop().await.unwrap();
+    assert!(net.elapsed() > Duration::from_secs(60));
+    net.log()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_in_virtual_time_lives_through_a_cut_of_a_minute() {
+    let began = std::time::Instant::now();
+    let log = a_cut_in_the_middle(1).await;
+    assert!(log.iter().filter(|line| line.contains("received")).count() == MESSAGES as usize);
+    assert!(began.elapsed() < Duration::from_secs(20), "virtual time took {:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_in_virtual_time_can_be_repeated_to_the_datagram() {
+    let first = a_cut_in_the_middle(2).await;
+    assert!(first == a_cut_in_the_middle(2).await, "the same seed gave another run");
+    assert!(first != a_cut_in_the_middle(3).await, "another seed gave the same run");
+}
