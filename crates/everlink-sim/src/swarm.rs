@@ -88,6 +88,41 @@ impl Settings {
         }
     }
 
+    /// A world of two in which nothing goes wrong and nobody says anything before he is asked to.
+    #[cfg(test)]
+    pub(crate) fn calm(seed: u64, delay: Micros) -> Self {
+        let flow = |to| FlowPlan {
+            to,
+            channel: 0,
+            on_restart: OnRestart::Carry,
+            wants_done: false,
+            sizes: Sizes::Small,
+            gap: 1_000_000 * SECOND,
+            burst: 1,
+        };
+        let machine = |identity| MachinePlan {
+            identity,
+            origin: 0,
+            drift_ppm: 0,
+            app: AppPlan { flows: vec![flow(1 - identity)], streams: None, longest_stream: 0, lazy: 0 },
+        };
+        let links = vec![LinkOptions::clean(delay); 4];
+        Self {
+            seed,
+            nodes: 2,
+            machine_plans: vec![machine(0), machine(1)],
+            ipv6: false,
+            cipher: Cipher::Null,
+            rekey_after: 120 * SECOND,
+            key_limits: None,
+            fair: links.clone(),
+            links,
+            faults: Vec::new(),
+            fair_at: 100 * SECOND,
+            tap: false,
+        }
+    }
+
     /// How many machines there are, spare ones for second processes included.
     pub(crate) fn machines(&self) -> usize {
         self.machine_plans.len()
