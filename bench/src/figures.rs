@@ -39,14 +39,15 @@ impl Table {
             "workload": self.workload.to_string(),
             "place": self.place.to_string(),
             "medians": rivals,
-            "everlink_of_quinn": self.ratio(),
+            "everlink_of_quinn": self.ratio().map(|(figure, ratio)| json!({ figure: ratio })),
         })
     }
 
     /// everlink's median of the first figure as a part of quinn's.
-    fn ratio(&self) -> Option<f64> {
-        let first = |name| columns(self.samples.get(&name)?).next().map(|(_, median)| median);
-        Some(first(Name::Everlink)? / first(Name::Quinn)?)
+    fn ratio(&self) -> Option<(&'static str, f64)> {
+        let first = |name| columns(self.samples.get(&name)?).next();
+        let ((figure, ours), (_, theirs)) = (first(Name::Everlink)?, first(Name::Quinn)?);
+        Some((figure, ours / theirs))
     }
 }
 
@@ -61,7 +62,7 @@ impl fmt::Display for Table {
             writeln!(f, "{:<10} each run: {all:.0?}", "")?;
         }
         match self.ratio() {
-            Some(ratio) => writeln!(f, "everlink / quinn: {ratio:.2}"),
+            Some((figure, ratio)) => writeln!(f, "everlink / quinn, {figure}: {ratio:.2}"),
             None => Ok(()),
         }
     }

@@ -2,11 +2,13 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use everlink_proto::{
     link::lifecycle::LinkState,
     session::{EndReason, InboxItem, Verdict},
+    stats::Mark,
+    wire::header::Datagram,
 };
 use pair::{Fate, Pair};
 
@@ -111,4 +113,87 @@ fn a_forced_new_connection_is_not_seen_by_the_application() {
     assert_eq!(pair.sides[1].bodies().len(), 26);
     assert_eq!(pair.sides[0].bodies().len(), 25);
     assert_eq!(pair.sides[0].inbox.iter().filter(|it| !matches!(it, InboxItem::Message { .. })).count(), 1);
+}
+
+#[test]
+fn connecting_twice_makes_one_attempt() {
+    let mut pair = Pair::new();
+    let peer = pair.id(1);
+    for _ in 0..2 {
+        pair.sides[0].endpoint.connect(pair.now, peer).unwrap();
+        pair.run_for(Duration::from_millis(5));
+    }
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(pair.sides[0].endpoint.state(&peer), LinkState::Connected);
+    let stats = pair.sides[0].endpoint.stats();
+    assert_eq!((stats.attempts, stats.first_messages, stats.handshakes), (1, 1, 1));
+}
+
+#[test]
+fn a_lost_message_2_is_repeated_and_the_handshake_is_computed_once() {
+    let mut pair = Pair::new();
+    let mut lost = 0;
+    pair.rule = Box::new(move |_, _, datagram| match Datagram::parse(datagram) {
+        Ok(Datagram::Message2(_)) if lost < 2 => {
+            lost += 1;
+            Fate::Drop
+        }
+        _ => Fate::Deliver,
+    });
+    pair.send(0, b"hello");
+    pair.run_for(Duration::from_secs(3));
+    assert_eq!(pair.sides[1].bodies(), [&b"hello"[..]]);
+    let (dialler, answerer) = (pair.sides[0].endpoint.stats(), pair.sides[1].endpoint.stats());
+    assert_eq!((dialler.attempts, dialler.handshakes), (1, 1));
+    assert_eq!((answerer.responses, answerer.handshakes), (1, 1));
+    assert_eq!(answerer.marks.get(&Mark::ReplyRepeated), Some(&2));
+}
+
+#[test]
+fn message_1_of_a_stranger_commits_nothing_but_a_slot() {
+    let mut pair = Pair::of_strangers().introduce(0);
+    let before = pair.sides[1].endpoint.footprint();
+    assert_eq!((before.links, before.slots, before.routes, before.timers), (0, 0, 0, 0));
+    pair.rule = Box::new(|_, from, _| if from == 0 { Fate::Deliver } else { Fate::Drop });
+    let peer = pair.id(1);
+    pair.sides[0].endpoint.connect(pair.now, peer).unwrap();
+    pair.run_for(Duration::from_millis(100));
+    let during = pair.sides[1].endpoint.footprint();
+    assert_eq!((during.links, during.slots, during.timers), (0, 1, 0));
+    assert!(pair.sides[1].events.is_empty() && pair.sides[1].inbox.is_empty());
+
+    pair.rule = Box::new(|_, _, _| Fate::Drop);
+    pair.run_for(Duration::from_secs(30));
+    let after = pair.sides[1].endpoint.footprint();
+    assert_eq!((after.links, after.slots, after.routes, after.timers), (0, 0, 0, 0));
+}
+
+#[test]
+fn what_was_sent_on_a_dead_connection_goes_out_on_the_next_and_arrives_once() {
+    let mut pair = Pair::new();
+    let ids = Rc::new(RefCell::new(BTreeSet::new()));
+    let seen = Rc::clone(&ids);
+    pair.rule = Box::new(move |_, _, datagram| {
+        if let Ok(Datagram::Short(packet)) = Datagram::parse(datagram) {
+            seen.borrow_mut().insert(packet.id);
+        }
+        Fate::Deliver
+    });
+    pair.send(0, b"one");
+    pair.run_for(Duration::from_secs(1));
+
+    // From now on nothing of that connection passes any more, and handshakes only after a while.
+    let healed = pair.now + Duration::from_secs(5);
+    pair.rule = Box::new(move |now, _, datagram| match Datagram::parse(datagram) {
+        Ok(Datagram::Short(packet)) if ids.borrow().contains(&packet.id) => Fate::Drop,
+        _ if now < healed => Fate::Drop,
+        _ => Fate::Deliver,
+    });
+    let two = pair.send(0, b"two");
+    pair.run_for(Duration::from_secs(15));
+    assert_eq!(pair.sides[0].verdicts[&two], Verdict::Delivered);
+    assert_eq!(pair.sides[1].bodies(), [&b"one"[..], b"two"]);
+    assert_eq!(pair.sides[0].endpoint.stats().handshakes, 2);
+    let ended = |item: &InboxItem| matches!(item, InboxItem::SessionEnded(_));
+    assert!(!pair.sides.iter().any(|side| side.inbox.iter().any(ended)), "a session ended");
 }

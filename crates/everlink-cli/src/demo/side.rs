@@ -31,9 +31,9 @@ const OVERSLEPT: Duration = Duration::from_millis(100);
 /// backlog would take a second to send at the 0.5 % of loss that this network has.
 const SEND_BUDGET: u64 = 64 << 10;
 const STREAM_BUFFER: usize = 32 << 10;
-/// An application that had to wait makes up for it by one message more in so many: quick enough to have it done before
-/// the next outage, slow enough not to fill the network.
-const CATCH_UP_ONE_IN: u64 = 2;
+/// An application that had to wait makes up for it by so many messages more each time: quick enough to have it done
+/// before the next outage, slow enough (a third of what this network carries) not to delay the others.
+const CATCH_UP: u64 = 1;
 /// The length of a message.
 const LEAST_BYTES: u64 = 16;
 const MOST_BYTES: u64 = 512;
@@ -247,19 +247,17 @@ async fn send(link: Link, side: Side, seed: u64, ledger: Arc<Ledger>, life: Life
 /// When messages are due.
 struct Pace {
     due: Instant,
-    ticks: u64,
     /// Messages that came due while `send` waited.
     missed: u64,
 }
 
 impl Pace {
     fn new() -> Self {
-        Self { due: Instant::now(), ticks: 0, missed: 0 }
+        Self { due: Instant::now(), missed: 0 }
     }
 
     /// Waits until messages are due; how many.
     async fn next(&mut self) -> u64 {
-        self.ticks += 1;
         self.due += PACE;
         if Instant::now() < self.due {
             sleep_until(self.due).await;
@@ -271,9 +269,9 @@ impl Pace {
             self.due += PACE;
             self.missed += 1;
         }
-        let catches_up = self.missed > 0 && self.ticks.is_multiple_of(CATCH_UP_ONE_IN);
-        self.missed -= u64::from(catches_up);
-        1 + u64::from(catches_up)
+        let more = self.missed.min(CATCH_UP);
+        self.missed -= more;
+        1 + more
     }
 }
 

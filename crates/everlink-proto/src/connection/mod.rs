@@ -25,6 +25,9 @@ use crate::{
 /// For how long a connection that is given up still acknowledges, at least (SPEC 6.6).
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 
+/// How often CLOSE goes out while its answer is awaited (SPEC 6.6): the time is short, so losses are not waited for.
+pub(crate) const CLOSE_AGAIN: Duration = Duration::from_millis(250);
+
 /// And at most: one sample taken across a sleep can make three probe timeouts of minutes.
 const MAX_DRAIN: Duration = Duration::from_secs(30);
 
@@ -54,6 +57,8 @@ pub(crate) struct Farewell {
     /// Frames already in packets of this round.
     pub(crate) written: usize,
     pub(crate) due: bool,
+    /// When it is said again without being asked to, while an answer is awaited.
+    pub(crate) again_at: Option<Instant>,
 }
 
 /// The fields of a CLOSE that we send.

@@ -1,6 +1,6 @@
 //! What a packet carried, and where the news of its fate goes.
 
-use super::Connection;
+use super::{CLOSE_AGAIN, Connection};
 use crate::{
     recovery::{AckError, Outcome, Timeout},
     session,
@@ -126,6 +126,15 @@ impl Connection {
             Record::Hello => self.hello = None,
             Record::Ack(largest) => self.path.acks.on_ack_of_ack(largest),
             Record::Challenge(_) | Record::Farewell => {}
+        }
+    }
+
+    /// Says the farewell once more, if it is time.
+    pub(crate) fn repeat_farewell_if_due(&mut self, now: Instant) {
+        let again_at = self.farewell.as_mut().and_then(|farewell| farewell.again_at.as_mut());
+        if let Some(again_at) = again_at.filter(|at| **at <= now) {
+            *again_at = now + CLOSE_AGAIN;
+            self.repeat_farewell();
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     receive::Violation,
 };
 use crate::{
-    connection::{Bound, Connection, Farewell, Goodbye, TheirClose},
+    connection::{Bound, CLOSE_AGAIN, Connection, Farewell, Goodbye, TheirClose},
     event::Event,
     session::{EndReason, Phase},
     stats::Mark,
@@ -97,6 +97,7 @@ impl Link {
         self.say_goodbye(key, Vec::new(), goodbye);
         if let Some(farewell) = self.connection_mut(key).and_then(|it| it.farewell.as_mut()) {
             farewell.count = count;
+            farewell.again_at = Some(ctx.now + CLOSE_AGAIN);
         }
         let now = ctx.now;
         self.close_until = self.connection_mut(key).map(|connection| now + answer_time(connection));
@@ -121,7 +122,8 @@ impl Link {
     pub(super) fn say_goodbye(&mut self, key: ConnectionKey, received: Vec<Received>, close: Goodbye) {
         if let Some(connection) = self.connection_mut(key) {
             let count = u64::try_from(received.len()).unwrap_or(u64::MAX);
-            connection.farewell = Some(Farewell { received, count, close, written: 0, due: true });
+            connection.farewell =
+                Some(Farewell { received, count, close, written: 0, due: true, again_at: None });
         }
     }
 

@@ -270,7 +270,8 @@ impl Link {
 
     /// Whether something is owed to the peer or wanted from it (SPEC 6.3).
     fn is_needed(&self) -> bool {
-        self.wanted || self.session.owes() || !self.closing.is_open()
+        let owed = self.session.owes() || self.session.awaits_processing();
+        self.wanted || owed || !self.closing.is_open()
     }
 
     fn govern_ladder(&mut self, ctx: &mut Context<'_>, needed: bool) {
@@ -346,6 +347,7 @@ impl Link {
             consider(connection.path.acks.deadline().filter(|_| proved), Reason::Ack);
             consider(connection.paced_until, Reason::Pace);
             consider(soonest(connection.ends_at, connection.prove_by), Reason::Drain);
+            consider(connection.farewell.as_ref().and_then(|farewell| farewell.again_at), Reason::Close);
         }
         consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
         consider(self.attempt_deadline(), Reason::Attempt);
@@ -369,6 +371,7 @@ impl Link {
             let trusted = !connection.path.is_suspect();
             connection.on_recovery_timeout(now, &mut settled);
             connection.paced_until = connection.paced_until.filter(|at| *at > now);
+            connection.repeat_farewell_if_due(now);
             if trusted && connection.path.is_suspect() {
                 ctx.shared.stats.mark(Mark::Silence);
                 self.cause = Cause::Silence;

@@ -35,6 +35,10 @@ use crate::time::Instant;
 /// A packet is lost when one sent this many later is acknowledged (RFC 9002, 6.1.1).
 pub const PACKET_THRESHOLD: u64 = 3;
 
+/// How often the tolerance for reordering grows at most: then the packet threshold is 384, and the time threshold two
+/// round trips, as far as RACK goes (RFC 8985 7.2).
+const MAX_TOLERANCE: u32 = 7;
+
 /// Losses without a break over this many probe timeouts are persistent congestion (RFC 9002, 7.6.1).
 const PERSISTENT_TIMEOUTS: u32 = 3;
 
@@ -67,6 +71,9 @@ pub struct Recovery<R> {
     /// sending into a cut, slower than its window fills, would never notice.
     probe_from: Instant,
     probe_count: u32,
+    /// How often packets declared lost turned out to be late: a path that reorders is given more time
+    /// (RFC 9002 6.1.1 permits it, RFC 8985 6.2 does it).
+    tolerance: u32,
     silent_packets: u32,
     suspect: bool,
     /// Packets below this number were sent into a window that was full, or kept from being so by
@@ -103,6 +110,7 @@ impl<R> Recovery<R> {
             loss_time: None,
             probe_from: Instant::ZERO,
             probe_count: 0,
+            tolerance: 0,
             silent_packets: 0,
             suspect: false,
             window_tried_below: 0,
@@ -184,6 +192,7 @@ impl<R> Recovery<R> {
         };
         let spurious: u64 = ranges.iter().map(|range| self.ledger.find_lost(range)).sum();
         self.stats.spurious += spurious;
+        self.tolerance = (self.tolerance + u32::from(spurious > 0)).min(MAX_TOLERANCE);
         self.collect_acked(ranges, out);
         self.largest_acked = self.largest_acked.max(Some(largest));
         if rtt_counts {
@@ -352,7 +361,7 @@ impl<R> Recovery<R> {
     /// lost is also the first that will be.
     fn detect_lost(&mut self, now: Instant, out: &mut Outcome<R>) {
         self.loss_time = None;
-        let (mut losses, delay) = (Losses::default(), self.rtt.loss_delay());
+        let (mut losses, delay) = (Losses::default(), self.loss_delay());
         for number in self.ledger.base()..self.largest_acked.unwrap_or(0) {
             match self.ledger.slot(number) {
                 Some(Slot::Sent(sent)) if !self.is_overtaken(number) && now < sent.at + delay => {
@@ -375,7 +384,14 @@ impl<R> Recovery<R> {
     }
 
     fn is_overtaken(&self, number: u64) -> bool {
-        self.largest_acked.is_some_and(|largest| number.saturating_add(PACKET_THRESHOLD) <= largest)
+        let threshold = PACKET_THRESHOLD << self.tolerance;
+        self.largest_acked.is_some_and(|largest| number.saturating_add(threshold) <= largest)
+    }
+
+    /// How long after it was sent an overtaken packet is lost.
+    fn loss_delay(&self) -> Duration {
+        let delay = self.rtt.loss_delay();
+        delay + delay * self.tolerance / 8
     }
 
     fn shrink_window(&mut self, now: Instant, losses: &Losses) {

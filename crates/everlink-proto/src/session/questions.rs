@@ -8,6 +8,11 @@ impl Session {
         !self.outbound.owes() && !self.outbound.awaits_done() && !self.streams.owes()
     }
 
+    /// Whether a receipt waits for the peer's application.
+    pub(crate) fn awaits_processing(&self) -> bool {
+        self.outbound.awaits_done()
+    }
+
     /// Whether the application is done with everything that it was given and asked to be done with, and the peer
     /// knows.
     pub(crate) fn is_settled(&self) -> bool {

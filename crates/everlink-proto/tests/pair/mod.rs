@@ -46,6 +46,11 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new() -> Self {
+        Self::of_strangers().introduce(0).introduce(1)
+    }
+
+    /// A pair of which neither has heard of the other.
+    pub(crate) fn of_strangers() -> Self {
         Self {
             now: Instant::from_micros(1_000_000),
             sides: [side(0, 1, &Config::default()), side(1, 2, &Config::default())],
@@ -55,14 +60,12 @@ impl Pair {
             sent: 0,
             seeds: 2,
         }
-        .introduce()
     }
 
-    fn introduce(mut self) -> Self {
-        for at in [0, 1] {
-            let (peer, address) = (self.id(1 - at), self.sides[1 - at].address);
-            self.sides[at].endpoint.add_addresses(self.now, peer, &[address]).unwrap();
-        }
+    /// Tells one side where the other is.
+    pub(crate) fn introduce(mut self, at: usize) -> Self {
+        let (peer, address) = (self.id(1 - at), self.sides[1 - at].address);
+        self.sides[at].endpoint.add_addresses(self.now, peer, &[address]).unwrap();
         self
     }
 

@@ -57,6 +57,50 @@ async fn only_dead_sockets_are_bound_again_when_nothing_changed() {
     assert!(!localhost().rebind(Rebind::Dead).unwrap());
 }
 
+/// Puts a descriptor under the socket that is none, as if the system had closed the socket and given
+/// its number to something else.
+#[cfg(target_os = "linux")]
+fn kill_descriptor(sockets: &UdpSockets) {
+    use std::os::fd::OwnedFd;
+    let (_reader, writer) = io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let io = UdpSocket::from_std(OwnedFd::from(writer).into()).unwrap();
+    let mut bound = sockets.halves().next().unwrap().bound.write().unwrap();
+    let state = bound.take().unwrap().state;
+    *bound = Some(Bound { io, state });
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_descriptor_that_the_kernel_no_longer_takes_for_a_socket_is_bound_again() {
+    let (a, b) = (localhost(), localhost());
+    let (to, port) = (a.local_addrs()[0], b.local_addrs());
+    kill_descriptor(&b);
+    poll_fn(|cx| b.poll_writable(cx, to)).await.unwrap();
+    let error = b.try_send(&Transmit { to, contents: b"x", segment: 1 }).unwrap_err();
+    assert!(is_fatal(&error), "{error}");
+    assert!(b.rebind(Rebind::Dead).unwrap());
+    assert_eq!(b.local_addrs(), port);
+    send(&b, to, b"alive", 1_200).await;
+    assert_eq!(receive(&a, 5).await, [b"alive".to_vec()]);
+    send(&a, port[0], b"again", 1_200).await;
+    assert_eq!(receive(&b, 5).await, [b"again".to_vec()]);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_endpoint_goes_on_when_its_descriptor_dies() {
+    let endpoint = |n: u8, sockets: UdpSockets| {
+        let identity = everlink_proto::crypto::identity::Identity::from_seed(&[n; 32]);
+        crate::Endpoint::builder().identity(identity).socket(Box::new(sockets)).start()
+    };
+    let dead = localhost();
+    kill_descriptor(&dead);
+    let (a, b) = (endpoint(1, dead).await.unwrap(), endpoint(2, localhost()).await.unwrap());
+    let receipt = a.add_ticket(&b.ticket()).send("hello").await.unwrap();
+    assert_eq!(receipt.verdict().await, Ok(crate::Verdict::Delivered));
+}
+
 #[tokio::test]
 async fn a_family_without_a_socket_is_unreachable() {
     let transmit = Transmit { to: "[::1]:9".parse().unwrap(), contents: b"x", segment: 1 };
