@@ -187,10 +187,12 @@ fn draw_faults(
     faults
 }
 
-fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Option<(Micros, Fault)> {
+fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Vec<(Micros, Fault)> {
     let mut dice = Dice::new(seed).fork("flicker", 0);
-    let strikes = dice.chance(10 * PERCENT);
-    strikes.then(|| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
+    let times = if dice.chance(15 * PERCENT) { dice.between(1, 4) } else { 0 };
+    (0..times)
+        .map(|_| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
+        .collect()
 }
 
 fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOptions>) {
