@@ -170,6 +170,7 @@ impl Observer {
         self.links.forgive(at, process);
         self.drains.forgive(at, process);
         self.closes.forgive(at, process);
+        self.abuse.forgive(process);
     }
 
     /// An application read bytes of a stream.
