@@ -1,13 +1,15 @@
 //! Runs a range of seeds, or replays one: `swarm 0..100`, `swarm 42`, `swarm 42 --trace`.
+//! The exit code is 1 if a promise was broken.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_types,
     reason = "a program for a terminal, which tells how long it took"
 )]
 
+use std::process::ExitCode;
 use std::time::Instant;
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let what = arguments.first().map_or("0..20", String::as_str);
     if let Some((from, to)) = what.split_once("..") {
@@ -23,7 +25,7 @@ fn main() {
         });
         println!("{report}");
         println!("{:.1} s", begun.elapsed().as_secs_f64());
-        return;
+        return ExitCode::from(u8::from(report.failed > 0));
     }
     let seed = what.parse().unwrap_or(0);
     let (report, trace) = everlink_sim::replay(seed);
@@ -31,4 +33,5 @@ fn main() {
         trace.iter().for_each(|line| println!("{line}"));
     }
     println!("{report}");
+    ExitCode::from(u8::from(!report.violations.is_empty()))
 }

@@ -49,9 +49,9 @@ pub(crate) enum Fault {
     Junk { machine: usize, count: u32 },
     /// From now on, somebody copies this many in a million datagrams under an address of his own.
     Spoof { odds: u32, lasts: Micros },
-    /// Both processes of a pair die, and one of the new ones again, after its last packets were held up on the
-    /// way: they arrive when a third one has taken its place.
-    Flicker { machine: usize, to: usize, after: Micros, late: Micros },
+    /// A process dies after its last packets were held up on the way: they arrive when the next one has taken its
+    /// place. A fresh one has only just begun, and so has its peer.
+    Flicker { machine: usize, to: usize, fresh: bool, after: Micros, late: Micros },
 }
 
 /// The place in [`KINDS`] of what is not drawn like the others.
@@ -145,12 +145,17 @@ impl Fault {
             17 => Self::Clone { machine, lasts: dice.between(10 * SECOND, 60 * SECOND) },
             18 => Self::Replay,
             19 => Self::Junk { machine, count: dice.between(20, 200) as u32 },
-            FLICKER => Self::Flicker {
-                machine,
-                to: other,
-                after: dice.between(200 * MILLI, 2 * SECOND),
-                late: dice.between(2 * SECOND, 6 * SECOND),
-            },
+            FLICKER => {
+                let fresh = dice.coin();
+                let late = if fresh { (2 * SECOND, 6 * SECOND) } else { (100 * MILLI, 1_500 * MILLI) };
+                Self::Flicker {
+                    machine,
+                    to: other,
+                    fresh,
+                    after: dice.between(200 * MILLI, 2 * SECOND),
+                    late: dice.between(late.0, late.1),
+                }
+            }
             _ => Self::Spoof {
                 odds: dice.pick(&[1_000, 20_000, 200_000]),
                 lasts: dice.between(5 * SECOND, 30 * SECOND),

@@ -66,11 +66,7 @@ impl Observer {
             }
             (Event::DuplicateIdentity { .. }, Some(peer)) => {
                 self.marks.pass("duplicate identity told");
-                if !self.links.is_cloned(process.identity, peer) {
-                    let text = "an identity is said to run twice, and never did".to_owned();
-                    self.findings.complain("S8", at, machines, text);
-                }
-                self.links.duplicates.push((at, process.number, peer));
+                self.links.on_duplicate(at, process, peer, &mut self.findings);
                 self.refused.insert((process.number, peer), at + 60_000_000);
             }
             (Event::Refused { retry_after, .. }, Some(peer)) => {
@@ -174,6 +170,7 @@ impl Observer {
         self.links.forgive(at, process);
         self.drains.forgive(at, process);
         self.closes.forgive(at, process);
+        self.abuse.forgive(process);
     }
 
     /// An application read bytes of a stream.

@@ -42,6 +42,8 @@ pub struct RunReport {
     pub faults: BTreeMap<&'static str, u64>,
     /// How often each transition of a link was taken.
     pub edges: BTreeMap<String, u64>,
+    /// How often each row of the table of a link's life was used.
+    pub rows: BTreeMap<String, u64>,
     /// How many datagrams endpoints discarded, by reason.
     pub drops: BTreeMap<String, u64>,
     /// How often each corner was visited.
@@ -75,6 +77,8 @@ pub struct SwarmReport {
     pub kinds_of_fault: u64,
     /// Transitions taken.
     pub edges: BTreeMap<String, u64>,
+    /// Rows of the table of a link's life used.
+    pub rows: BTreeMap<String, u64>,
     /// Datagrams discarded, by reason.
     pub drops: BTreeMap<String, u64>,
     /// Corners visited.
@@ -95,6 +99,11 @@ impl SwarmReport {
     /// How many failing runs are kept whole.
     pub const FAILURES: usize = 20;
 
+    /// The rows of the table of a link's life that no run has used.
+    pub fn untaken(&self) -> Vec<String> {
+        subject::declared_edges().into_iter().filter(|row| !self.rows.contains_key(row)).collect()
+    }
+
     /// Adds one run.
     pub fn add(&mut self, run: RunReport) {
         self.seeds += 1;
@@ -105,6 +114,7 @@ impl SwarmReport {
         self.kinds_of_fault += run.faults.values().filter(|count| **count > 0).count() as u64;
         add_all(&mut self.faults, &run.faults);
         add_all(&mut self.edges, &run.edges);
+        add_all(&mut self.rows, &run.rows);
         add_all(&mut self.drops, &run.drops);
         add_all(&mut self.marks, &run.marks);
         add_all(&mut self.verdicts, &run.verdicts);
@@ -132,6 +142,7 @@ impl SwarmReport {
         self.failed += other.failed;
         add_all(&mut self.faults, &other.faults);
         add_all(&mut self.edges, &other.edges);
+        add_all(&mut self.rows, &other.rows);
         add_all(&mut self.drops, &other.drops);
         add_all(&mut self.marks, &other.marks);
         add_all(&mut self.verdicts, &other.verdicts);
@@ -164,6 +175,7 @@ pub(crate) fn report(world: &World, lines: &[Line]) -> RunReport {
         datagrams: world.datagrams,
         faults,
         edges: observer.links.edges.clone(),
+        rows: world.counted.edges.clone(),
         drops: world.counted.drops.clone(),
         marks,
         verdicts: observer.deliveries.outcomes(),
@@ -186,6 +198,7 @@ pub(crate) fn panicked(settings: String, seed: u64, message: String, lines: &[Li
         datagrams: 0,
         faults: BTreeMap::new(),
         edges: BTreeMap::new(),
+        rows: BTreeMap::new(),
         drops: BTreeMap::new(),
         marks: BTreeMap::new(),
         verdicts: BTreeMap::new(),
@@ -282,6 +295,10 @@ impl fmt::Display for SwarmReport {
         )?;
         show(f, "faults", &self.faults)?;
         show(f, "edges", &self.edges)?;
+        let untaken = self.untaken();
+        if !untaken.is_empty() {
+            writeln!(f, "never taken: {}", untaken.join(", "))?;
+        }
         show(f, "drops", &self.drops)?;
         show(f, "marks", &self.marks)?;
         show(f, "verdicts", &self.verdicts)?;

@@ -1,7 +1,96 @@
-//! Seeds that once failed, each named after what went wrong, and what holds for every swarm.
+//! Small worlds in which only one thing happens, and what holds for every swarm.
 
+use crate::clock::{MILLI, Micros, SECOND};
+use crate::dice::Dice;
+use crate::subject::{self, LinkState, View};
 use crate::swarm::Settings;
+use crate::world::World;
 use crate::{Options, run};
+
+/// The first wait of the retry ladder (SPEC 6.3).
+const RETRY: Micros = 300 * MILLI;
+
+/// How long after its message is due an application sends it.
+const APPOINTMENT: Micros = MILLI;
+
+/// A world of two that know where the other is.
+fn calm(seed: u64, delay: Micros) -> World {
+    let mut world = World::new(Settings::calm(seed, delay), None);
+    world.run_until(SECOND);
+    world.tell(0, 1);
+    world.tell(1, 0);
+    world
+}
+
+/// Lets applications send a message each.
+fn send(world: &mut World, machines: &[usize]) {
+    let now = world.now;
+    for &machine in machines {
+        let (_, app) = world.turn(machine).expect("everybody runs in a calm world");
+        app.nudge(now);
+        world.appoint(machine);
+    }
+}
+
+fn view(world: &mut World, machine: usize) -> View {
+    let (turn, _) = world.turn(machine).expect("everybody runs in a calm world");
+    let peer = turn.directory.id(1 - machine);
+    subject::view(turn.endpoint, turn.now, peer).expect("both know each other")
+}
+
+fn assert_kept(world: &World) {
+    let findings = world.observer.findings.list();
+    assert!(findings.is_empty(), "{findings:#?}");
+}
+
+/// S7: both send at the same moment, and neither has a connection.
+#[test]
+fn dials_that_cross_agree_within_three_round_trips_and_a_retry() {
+    for seed in 0..60 {
+        let delay = Dice::new(seed).between(100, 400 * MILLI);
+        let mut world = calm(seed, delay);
+        send(&mut world, &[0, 1]);
+        world.run_until(world.now + APPOINTMENT + 6 * delay + RETRY);
+        let ends = [view(&mut world, 0), view(&mut world, 1)];
+        for (machine, end) in ends.iter().enumerate() {
+            assert_eq!(end.state, LinkState::Connected, "seed {seed}, machine {machine}");
+            let (turn, _) = world.turn(machine).expect("everybody runs in a calm world");
+            assert!(subject::begun(turn.endpoint) <= 4, "seed {seed}");
+        }
+        let processes = [0, 1].map(|machine| world.machines[machine].process().expect("it runs"));
+        let observer = &mut world.observer;
+        let pair = ((processes[0], &ends[0]), (processes[1], &ends[1]));
+        observer.links.compare(world.now, pair, &mut observer.findings);
+        assert_kept(&world);
+    }
+}
+
+/// C5: a new connection takes over while messages are on their way, again and again.
+#[test]
+fn a_new_connection_costs_no_packet_where_none_is_lost() {
+    for seed in 0..10 {
+        let mut world = calm(seed, Dice::new(seed).between(MILLI, 100 * MILLI));
+        for step in 0_u64..400 {
+            send(&mut world, &[0, 1]);
+            if step % 40 == 20 {
+                let machine = (step / 40 % 2) as usize;
+                world.with(machine, |turn| turn.endpoint.redial(turn.now, turn.directory.id(1 - machine)));
+            }
+            world.run_until(world.now + 50 * MILLI);
+            for machine in [0, 1] {
+                let lost = view(&mut world, machine).connections.iter().map(|one| one.lost).sum::<u64>();
+                assert_eq!(lost, 0, "seed {seed}, after {step} messages");
+            }
+        }
+        for machine in [0, 1] {
+            world.count(machine);
+        }
+        let drained = world.counted.marks.get("Drained").copied().unwrap_or(0);
+        assert!(drained >= 10, "seed {seed}: only {drained} connections drained");
+        assert_eq!(world.counted.marks.get("NotKept"), None, "seed {seed}");
+        assert_kept(&world);
+    }
+}
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {

@@ -175,7 +175,7 @@ impl Counts {
             *self.marks.entry(format!("{mark:?}")).or_default() += count;
         }
         for ((state, fact), count) in &stats.edges {
-            *self.edges.entry(format!("{state:?} on {fact:?}")).or_default() += count;
+            *self.edges.entry(edge_name(*state, *fact)).or_default() += count;
         }
     }
 }
@@ -268,6 +268,25 @@ fn show(one: &ConnectionSnapshot) -> String {
 pub(crate) fn leftovers(endpoint: &Endpoint) -> [usize; 3] {
     let held = endpoint.footprint();
     [held.slots, held.routes, held.timers]
+}
+
+/// How many handshakes an endpoint has begun.
+#[cfg(test)]
+pub(crate) fn begun(endpoint: &Endpoint) -> u64 {
+    endpoint.stats().attempts
+}
+
+/// The rows of the table of a link's life that are edges, by the names under which they are counted.
+pub(crate) fn declared_edges() -> Vec<String> {
+    let pairs = LinkState::ALL.into_iter().flat_map(|state| Fact::ALL.map(|fact| (state, fact)));
+    pairs
+        .filter(|(state, fact)| matches!(state.row(*fact), Row::Edge(_)))
+        .map(|(state, fact)| edge_name(state, fact))
+        .collect()
+}
+
+fn edge_name(state: LinkState, fact: Fact) -> String {
+    format!("{state:?} on {fact:?}")
 }
 
 /// How many handshakes an endpoint has computed as their responder.

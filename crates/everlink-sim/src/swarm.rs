@@ -88,6 +88,41 @@ impl Settings {
         }
     }
 
+    /// A world of two in which nothing goes wrong and nobody says anything before he is asked to.
+    #[cfg(test)]
+    pub(crate) fn calm(seed: u64, delay: Micros) -> Self {
+        let flow = |to| FlowPlan {
+            to,
+            channel: 0,
+            on_restart: OnRestart::Carry,
+            wants_done: false,
+            sizes: Sizes::Small,
+            gap: 1_000_000 * SECOND,
+            burst: 1,
+        };
+        let machine = |identity| MachinePlan {
+            identity,
+            origin: 0,
+            drift_ppm: 0,
+            app: AppPlan { flows: vec![flow(1 - identity)], streams: None, longest_stream: 0, lazy: 0 },
+        };
+        let links = vec![LinkOptions::clean(delay); 4];
+        Self {
+            seed,
+            nodes: 2,
+            machine_plans: vec![machine(0), machine(1)],
+            ipv6: false,
+            cipher: Cipher::Null,
+            rekey_after: 120 * SECOND,
+            key_limits: None,
+            fair: links.clone(),
+            links,
+            faults: Vec::new(),
+            fair_at: 100 * SECOND,
+            tap: false,
+        }
+    }
+
     /// How many machines there are, spare ones for second processes included.
     pub(crate) fn machines(&self) -> usize {
         self.machine_plans.len()
@@ -152,10 +187,12 @@ fn draw_faults(
     faults
 }
 
-fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Option<(Micros, Fault)> {
+fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Vec<(Micros, Fault)> {
     let mut dice = Dice::new(seed).fork("flicker", 0);
-    let strikes = dice.chance(10 * PERCENT);
-    strikes.then(|| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
+    let times = if dice.chance(15 * PERCENT) { dice.between(1, 4) } else { 0 };
+    (0..times)
+        .map(|_| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
+        .collect()
 }
 
 fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOptions>) {

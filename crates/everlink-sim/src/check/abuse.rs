@@ -10,6 +10,17 @@ use std::net::SocketAddr;
 /// The length of UNKNOWN (SPEC 4.6).
 const UNKNOWN_LEN: usize = 28;
 
+/// UNKNOWN sent at once, and in a second (SPEC 4.6), in millionths.
+const UNKNOWN_BURST: u64 = 20_000_000;
+const UNKNOWN_RATE: u64 = 10;
+
+/// How many UNKNOWN a process may still send, in millionths, and when that was so.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    left: u64,
+    at: Micros,
+}
+
 /// The account of one stranger's address with one process.
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
@@ -27,6 +38,7 @@ pub(crate) struct Abuse {
     accounts: BTreeMap<(u32, SocketAddr), Account>,
     /// Message 1s that each process got and that somebody once made.
     invitations: BTreeMap<u32, u64>,
+    budgets: BTreeMap<u32, Budget>,
     /// Datagrams from strangers.
     pub(crate) offered: u64,
     /// Answers to strangers.
@@ -59,6 +71,22 @@ impl Abuse {
         account.unanswered += if authentic { len as u64 / UNKNOWN_LEN as u64 } else { 1 };
     }
 
+    /// The clock of `process` did something else than go.
+    pub(crate) fn forgive(&mut self, process: u32) {
+        self.budgets.remove(&process);
+    }
+
+    fn spend(&mut self, at: Micros, process: u32) -> bool {
+        let full = Budget { left: UNKNOWN_BURST, at };
+        let budget = self.budgets.entry(process).or_insert(full);
+        // A clock that is fast by a few hundred parts in a million earns a little more.
+        let earned = (at - budget.at) * UNKNOWN_RATE * 1_001 / 1_000;
+        *budget = Budget { left: (budget.left + earned).min(UNKNOWN_BURST), at };
+        let affordable = budget.left >= 1_000_000;
+        budget.left = budget.left.saturating_sub(1_000_000);
+        affordable
+    }
+
     /// A process has computed so many handshakes as their responder: none on the strength of junk (A4).
     pub(crate) fn check_computed(
         &self,
@@ -83,14 +111,17 @@ impl Abuse {
         bytes: &[u8],
         findings: &mut Findings,
     ) {
+        let machines = (process.machine, process.machine);
+        let kind = Kind::of(bytes);
+        if kind == Kind::Unknown && !self.spend(at, process.number) {
+            findings.complain("A4", at, machines, "UNKNOWN beyond its budget".to_owned());
+        }
         if !is_stranger(to) {
             return;
         }
         self.answered += 1;
-        let machines = (process.machine, process.machine);
         let account = self.accounts.entry((process.number, to)).or_default();
         account.sent += bytes.len() as u64;
-        let kind = Kind::of(bytes);
         if account.sent > account.received {
             let text = format!("{kind:?}: {} bytes to {to} for {} received", account.sent, account.received);
             findings.complain("A1", at, machines, text);

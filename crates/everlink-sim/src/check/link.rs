@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The most connections a link may receive on (SPEC 8.5).
 const MOST_CONNECTIONS: usize = 4;
 
+/// How long a refusal for a double takes to be heard at most.
+const DOUBT: Micros = 20 * SECOND;
+
 /// The longest packet that carries nothing of the session: HELLO, RECEIVED, and an ACK of many ranges.
 const LONGEST_ERRAND: usize = 700;
 
@@ -41,8 +44,8 @@ pub(crate) struct Links {
     lives: BTreeMap<usize, Vec<(Micros, u32)>>,
     /// Transitions taken, by name.
     pub(crate) edges: BTreeMap<String, u64>,
-    /// When each process was told that an identity runs twice.
-    pub(crate) duplicates: Vec<(Micros, u32, usize)>,
+    /// When which identity was told that another runs twice, or that it does so itself.
+    duplicates: Vec<(Micros, usize, usize)>,
     partners: BTreeMap<(u32, usize), Vec<(Micros, u32)>>,
     addressed: BTreeSet<(u32, usize)>,
     dead: BTreeSet<u32>,
@@ -157,6 +160,27 @@ impl Links {
             let text = format!("back to process {partner} only {} us after leaving it", at - when);
             findings.complain("S8", at, (process.machine, peer), text);
         }
+    }
+
+    /// A process was told that its peer runs twice, or that its peer believes this of it. What a dead process left on
+    /// the way may look like a second one; but when the living one is refused, there must have been two (S8).
+    pub(crate) fn on_duplicate(
+        &mut self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        findings: &mut Findings,
+    ) {
+        let (here, there) = (process.identity, peer);
+        let both = self
+            .duplicates
+            .iter()
+            .any(|(when, one, other)| (*one, *other) == (there, here) && at < when + DOUBT);
+        if both && !self.is_cloned(here, there) {
+            let text = "a process is refused for its double, and there never was one".to_owned();
+            findings.complain("S8", at, (process.machine, peer), text);
+        }
+        self.duplicates.push((at, here, there));
     }
 
     /// A process was told an address of `peer`.

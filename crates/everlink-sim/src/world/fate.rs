@@ -58,7 +58,14 @@ impl World {
             Fault::Replay => self.replay(),
             Fault::Junk { machine, count } => self.throw_junk(machine, count),
             Fault::Spoof { odds, lasts } => self.spoof(odds, lasts),
-            Fault::Flicker { machine, to, after, late } => self.flicker(machine, to, after, late),
+            Fault::Flicker { machine, to, fresh, after, late } => {
+                self.hold_back(machine, to, late);
+                if fresh {
+                    self.begin_anew(machine, to);
+                }
+                self.plan(self.now + after, Happening::Undo(Undo::Again(machine)));
+                self.plan(self.now + after + 50 * MILLI, Happening::Tell { machine, about: to });
+            }
         }
     }
 
@@ -209,23 +216,24 @@ impl World {
         self.plan(self.now + down, Happening::Undo(Undo::Start(machine)));
     }
 
-    fn flicker(&mut self, machine: usize, to: usize, after: Micros, late: Micros) {
-        self.crash(to, 0, false);
-        self.crash(machine, 0, false);
-        let action = Action::HoldBack(late);
-        let (from, to_rule) = (Some(machine), Some(to));
+    /// Holds up every packet from one to the other.
+    fn hold_back(&mut self, from: usize, to: usize, late: Micros) {
         self.fabric.add_rule(Rule {
-            from,
-            to: to_rule,
+            from: Some(from),
+            to: Some(to),
             kind: Some(Kind::Short),
             odds: 1_000_000,
             left: u32::MAX,
-            action,
+            action: Action::HoldBack(late),
         });
+    }
+
+    /// Both processes die, and the next ones find each other at once.
+    fn begin_anew(&mut self, machine: usize, to: usize) {
+        self.crash(to, 0, false);
+        self.crash(machine, 0, false);
         self.plan(self.now + 50 * MILLI, Happening::Tell { machine, about: to });
         self.plan(self.now + 60 * MILLI, Happening::Undo(Undo::Nudge(machine)));
-        self.plan(self.now + after, Happening::Undo(Undo::Again(machine)));
-        self.plan(self.now + after + 50 * MILLI, Happening::Tell { machine, about: to });
     }
 
     fn pause(&mut self, machine: usize, condition: Condition, lasts: Micros) {

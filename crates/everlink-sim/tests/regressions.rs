@@ -1,0 +1,59 @@
+//! Seeds that once failed, each named after what holds now. What was wrong stands above it.
+
+use everlink_sim::{Options, run};
+
+fn holds(seed: u64) {
+    let report = run(seed, Options::default());
+    assert!(report.violations.is_empty(), "{report}");
+}
+
+// The count of RECEIVED in a CLOSE(SessionGone), which is none, was taken for the positions of the session: messages
+// ended NotDelivered that had been delivered.
+#[test]
+fn a_close_of_a_connection_says_nothing_about_what_was_received() {
+    holds(62);
+    holds(39);
+}
+
+// A copy of the packet that confirmed a handshake came first, from somebody else's address, and the new connection took
+// that address for the peer's.
+#[test]
+fn a_copied_confirmation_does_not_become_the_address_of_the_path() {
+    holds(21);
+    holds(43);
+    holds(111);
+}
+
+// The probe timeout counted from the last packet sent, so that a sender who went on sending slowly never saw it.
+#[test]
+fn a_cut_is_noticed_while_one_goes_on_sending_into_it() {
+    holds(98);
+}
+
+// A connection that had won the election and was never used owed no acknowledgement; the one before was kept for ever,
+// with the messages under way on it.
+#[test]
+fn a_new_connection_that_carries_nothing_lets_go_of_the_messages_of_the_old_one() {
+    holds(78);
+}
+
+// A path that merely loses much was taken for dead, and each packet that came pulled the next handshake forward.
+#[test]
+fn a_path_that_loses_much_is_no_reason_for_handshake_after_handshake() {
+    holds(2);
+    holds(143);
+}
+
+// Of two processes with one key each came back as soon as the other was in doubt, and they took turns.
+#[test]
+fn a_process_that_was_left_for_its_double_does_not_come_back_at_once() {
+    holds(291);
+    holds(370);
+    holds(443);
+}
+
+// The last words of a session were not among what a probe repeats, and one side stayed connected.
+#[test]
+fn last_words_are_repeated_until_they_are_heard() {
+    holds(463);
+}
