@@ -61,7 +61,9 @@ impl Connection {
         slot: Slot,
         buf: &mut Vec<u8>,
     ) -> Option<SocketAddr> {
-        if self.path.recovery.is_full() {
+        // HELLO rides on every packet until it is acknowledged: what is too small for it must not go.
+        let too_small = self.hello.is_some() && slot.size < MAX_DATAGRAM;
+        if self.path.recovery.is_full() || self.keys.is_spent() || too_small {
             return None;
         }
         if self.path.migration.has_errand(SHORTEST) {

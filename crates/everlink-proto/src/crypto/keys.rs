@@ -23,6 +23,9 @@ pub const PACKET_NUMBER_LEN: usize = 4;
 /// messages and must be readable before any key is known.
 pub const PROTECTED_FLAGS: u8 = 0x1f;
 
+/// AES blocks of the longest packet, its header's included; more than the one packet that ChaCha20 counts.
+const FULL_PACKET_BLOCKS: u64 = 1_200 / 16 + 2;
+
 const PACKET_NUMBER_AT: usize = 1 + 8;
 const AES_BLOCK_LEN: usize = 16;
 
@@ -101,6 +104,11 @@ impl PacketKeys {
             Role::Responder => (responders, initiators),
         };
         Self { suite, sending, receiving, limits, sealed: 0, failed: 0 }
+    }
+
+    /// Whether one more packet of full length might pass the stop limit: nothing should be written any more.
+    pub fn is_spent(&self) -> bool {
+        self.sealed.saturating_add(FULL_PACKET_BLOCKS) > self.stop_limit()
     }
 
     /// The suite in use.

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::{
     Endpoint,
     limiter::Admission,
-    slots::{Pending, Place},
+    slots::{NeedsCookie, Pending},
 };
 use crate::{
     connection::{Birth, Connection, open_first},
@@ -18,7 +18,7 @@ use crate::{
         token,
     },
     id::{ConnectionId, Half, PeerId},
-    link::{Context, election::ConnectionKey, own_capabilities, suite},
+    link::{Context, MAX_GENERATION, election::ConnectionKey, own_capabilities, suite},
     path::PathIds,
     router::Target,
     session::Order,
@@ -103,11 +103,12 @@ impl Endpoint {
         let Ok(payload) = Message1Payload::decode(&received.payload) else {
             return self.shared.stats.drop(DropReason::Malformed);
         };
-        match self.slots.place(&received.peer, from) {
-            Place::Free => {}
-            Place::WithCookie if proved => {}
-            Place::WithCookie => return self.send_cookie(now, from, message),
-            Place::None => return self.shared.stats.drop(DropReason::NoSlot),
+        if payload.generation > MAX_GENERATION {
+            return self.shared.stats.drop(DropReason::Malformed);
+        }
+        match self.slots.make_place(&received.peer, from, proved) {
+            Ok(given_way) => given_way.into_iter().for_each(|id| self.shared.router.forget(id)),
+            Err(NeedsCookie) => return self.send_cookie(now, from, message),
         }
         if !self.has_room_for(&received.peer) {
             return self.shared.stats.drop(DropReason::NoLink);
@@ -161,6 +162,12 @@ impl Endpoint {
             Err(reason) => return self.shared.stats.drop(reason),
         };
         let Some(mut slot) = self.slots.take(slot) else { return };
+        let drawn = self.links.find(&slot.peer).and_then(|key| self.links.get(key).continuity.drawn());
+        if drawn.is_some_and(|drawn| drawn != slot.hello.half) {
+            // Its session ended since: the half that was shown names nothing any more.
+            self.shared.router.forget(slot.id);
+            return self.shared.stats.drop(DropReason::NoSlot);
+        }
         let Some(link) = self.link_for(now, slot.peer, Some(slot.hello.half)) else {
             self.shared.router.forget(slot.id);
             return self.shared.stats.drop(DropReason::NoLink);
@@ -234,8 +241,9 @@ impl Endpoint {
 
     /// SPEC 2.12.
     fn settle_generation(&self, peer: &PeerId, proposed: u64) -> u64 {
-        let confirmed = self.links.find(peer).map_or(0, |key| self.links.get(key).confirmed);
-        let held = confirmed.max(self.slots.highest_generation(peer));
+        // What this side has proposed itself counts, too: a late answer to that must not overtake this connection.
+        let used = self.links.find(peer).map_or(0, |key| self.links.get(key).generation());
+        let held = used.max(self.slots.highest_generation(peer));
         proposed.max(held.saturating_add(1))
     }
 }

@@ -41,7 +41,10 @@ use crate::{
     session::{InboxItem, MessageId},
     stats::{DropReason, Mark, Stats},
     time::{Duration, Instant, soonest},
-    wire::header::{Datagram, DatagramError},
+    wire::{
+        frame::CloseCode,
+        header::{Datagram, DatagramError},
+    },
 };
 
 /// A deadline handled this late means that the process was asleep (SPEC 6.5).
@@ -298,7 +301,12 @@ impl Endpoint {
     /// Lets a link draw its conclusions after an entry.
     fn touch(&mut self, now: Instant, key: LinkKey) {
         let mut ctx = Context { now, shared: &mut self.shared };
-        self.links.get_mut(key).update(&mut ctx);
+        let link = self.links.get_mut(key);
+        if self.stopping && link.is_open() && link.has_session() {
+            // The peer began anew while its session was being closed.
+            link.close(&mut ctx, CloseCode::Stopped, 0, "");
+        }
+        link.update(&mut ctx);
         while let Some(peer) = self.shared.slots_to_drop.pop() {
             for id in self.slots.drop_of(&peer) {
                 self.shared.router.forget(id);
@@ -370,7 +378,12 @@ impl Endpoint {
         let idle = keys.into_iter().filter(|key| self.links.get(*key).is_forgettable());
         let Some(oldest) = idle.min_by_key(|key| self.links.get(*key).last_active) else { return false };
         let mut ctx = Context { now, shared: &mut self.shared };
-        self.links.get_mut(oldest).forget(&mut ctx);
+        let link = self.links.get_mut(oldest);
+        link.forget(&mut ctx);
+        // Their half is forgotten with the link: whoever confirmed one would go on with a session that is none.
+        for id in self.slots.drop_of(&link.peer) {
+            self.shared.router.forget(id);
+        }
         self.shared.stats.mark(Mark::Evicted);
         self.links.remove(oldest);
         true

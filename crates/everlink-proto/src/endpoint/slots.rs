@@ -21,6 +21,10 @@ const MAX_OF_PEER: usize = 4;
 /// How long a slot waits, from the last repeat of its message 1.
 const LIFETIME: Duration = Duration::from_secs(10);
 
+/// The longest life of a slot, however often its message 1 is repeated: an attempt sends for 6 s, and its answer may
+/// take 10 s.
+const LONGEST_LIFE: Duration = Duration::from_secs(20);
+
 /// How long a stranger's half is kept (SPEC 6.6).
 const HALF_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -42,6 +46,7 @@ pub(crate) struct Slot {
     pub(crate) birth: Birth,
     pub(crate) keys: PacketKeys,
     pub(crate) hello: Hello,
+    born: Instant,
     until: Instant,
 }
 
@@ -57,16 +62,9 @@ pub(crate) struct Pending {
     pub(crate) hello: Hello,
 }
 
-/// What can be said of a place for a message 1.
+/// A place is to be had only for who has proved its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// There is one.
-    Free,
-    /// Only for who has proved its address.
-    WithCookie,
-    /// There is none.
-    None,
-}
+pub(crate) struct NeedsCookie;
 
 /// The table of slots, and the halves shown in them to strangers.
 #[derive(Default)]
@@ -80,21 +78,33 @@ impl Slots {
     /// The slot of this very message 1, wherever it comes from now, whose time starts anew.
     pub(crate) fn repeat(&mut self, now: Instant, mac1: &[u8; MAC_LEN], from: SocketAddr) -> Option<&Slot> {
         let slot = self.slots.iter_mut().find(|slot| slot.mac1 == *mac1)?;
-        slot.until = now + LIFETIME;
+        slot.until = (now + LIFETIME).min(slot.born + LONGEST_LIFE);
         slot.ambiguous |= slot.from != from;
         Some(slot)
     }
 
-    /// Whether `peer` at `from` may have a slot.
-    pub(crate) fn place(&self, peer: &PeerId, from: SocketAddr) -> Place {
-        if self.slots.iter().any(|slot| slot.from == from && slot.peer != *peer) {
-            return Place::None;
+    /// Makes place for a slot of `peer` at `from` and returns the ids of slots that gave way. Whoever has proved its
+    /// address displaces others: else a spoofer could hold the place of an address, and old message 1s that of
+    /// an identity.
+    pub(crate) fn make_place(
+        &mut self,
+        peer: &PeerId,
+        from: SocketAddr,
+        proved: bool,
+    ) -> Result<Vec<ConnectionId>, NeedsCookie> {
+        let of_peer = self.slots.iter().filter(|slot| slot.peer == *peer).count();
+        let same_source = |slot: &Slot| slot.from == from && slot.peer != *peer;
+        if !proved && (of_peer > 0 || self.slots.iter().any(same_source)) {
+            return Err(NeedsCookie);
         }
-        match self.slots.iter().filter(|slot| slot.peer == *peer).count() {
-            0 => Place::Free,
-            1..MAX_OF_PEER => Place::WithCookie,
-            _ => Place::None,
+        let mut dropped = self.drop_if(same_source);
+        if of_peer >= MAX_OF_PEER {
+            let oldest = self.slots.iter().filter(|slot| slot.peer == *peer).min_by_key(|slot| slot.key);
+            if let Some(key) = oldest.map(|slot| slot.key) {
+                dropped.extend(self.drop_if(|slot| slot.key == key));
+            }
         }
+        Ok(dropped)
     }
 
     /// The highest generation shown to `peer` and not confirmed.
@@ -123,7 +133,7 @@ impl Slots {
         });
         let Pending { peer, from, id, mac1, reply, birth, keys, hello } = pending;
         let (generation, until) = (birth.order.generation, now + LIFETIME);
-        let ambiguous = false;
+        let (ambiguous, born) = (false, now);
         self.slots.push(Slot {
             key,
             peer,
@@ -136,6 +146,7 @@ impl Slots {
             birth,
             keys,
             hello,
+            born,
             until,
         });
         given_way

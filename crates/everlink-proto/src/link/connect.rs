@@ -33,6 +33,9 @@ use crate::{
 /// How long a cookie is good for (SPEC 2.7).
 const COOKIE_LIFETIME: Duration = Duration::from_secs(120);
 
+/// A generation beyond this is none that dialling ever reaches: it would leave no room above it.
+pub(crate) const MAX_GENERATION: u64 = 1 << 62;
+
 /// One message 1 and what can read its answer.
 pub(crate) struct Attempt {
     pub(crate) key: AttemptKey,
@@ -122,7 +125,9 @@ impl Link {
             return ctx.shared.stats.drop(DropReason::BadHandshake);
         };
         match Message2Payload::decode(&payload) {
-            Ok(Message2Payload::Accepted(accepted)) if accepted.generation >= attempt.generation => {
+            Ok(Message2Payload::Accepted(accepted))
+                if (attempt.generation..=MAX_GENERATION).contains(&accepted.generation) =>
+            {
                 self.on_accepted(ctx, key, from, message.responder, &accepted, secrets);
             }
             Ok(Message2Payload::Refused { retry_after, .. }) => {

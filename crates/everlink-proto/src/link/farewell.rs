@@ -23,6 +23,9 @@ const ANSWER: core::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Dur
 /// The longest that a peer can keep us from dialling it again (SPEC 8.7).
 const MAX_RETRY: Duration = Duration::from_secs(24 * 3600);
 
+/// The longest that a side which met our double keeps us from dialling it (SPEC 8.4).
+const MAX_DUPLICATE_RETRY: Duration = Duration::from_secs(30);
+
 /// Characters kept of what a peer did wrong.
 const MAX_NOTE: usize = 256;
 
@@ -174,7 +177,7 @@ impl Link {
             CloseCode::DuplicateIdentity => {
                 self.cause = Cause::DuplicateIdentity;
                 ctx.event(Event::DuplicateIdentity { peer: self.peer });
-                self.refused_until = Some(ctx.now + retry_after);
+                self.refused_until = Some(ctx.now + retry_after.min(MAX_DUPLICATE_RETRY));
                 self.leave(ctx, key);
             }
             CloseCode::SessionGone => {

@@ -24,7 +24,7 @@ use core::{net::SocketAddr, time::Duration};
 
 pub(crate) use self::{
     addresses::Addresses,
-    connect::{own_capabilities, suite},
+    connect::{MAX_GENERATION, own_capabilities, suite},
     context::{Context, Outbox, Shared},
 };
 use self::{
@@ -46,7 +46,7 @@ use crate::{
     crypto::cookie::Cookie,
     event::{Deadline, Event, Reason},
     id::PeerId,
-    session::{Continuity, Session, SessionEvent, Side},
+    session::{Continuity, Phase, Session, SessionEvent, Side},
     stats::Mark,
     time::{Instant, soonest},
     wire::{MAX_DATAGRAM, frame::CloseCode},
@@ -86,8 +86,6 @@ pub(crate) struct Link {
     refused_until: Option<Instant>,
     /// The highest generation used or confirmed (SPEC 2.12).
     generation: u64,
-    /// The highest generation of a connection that was made.
-    pub(crate) confirmed: u64,
     /// Somebody waits to be connected.
     wanted: bool,
     redial_wanted: bool,
@@ -125,7 +123,6 @@ impl Link {
             cookie: None,
             refused_until: None,
             generation: 0,
-            confirmed: 0,
             wanted: false,
             redial_wanted: false,
             last_active: ctx.now,
@@ -138,6 +135,11 @@ impl Link {
     /// Where the link is in its life.
     pub(crate) const fn state(&self) -> LinkState {
         self.state
+    }
+
+    /// The highest generation used or confirmed (SPEC 2.12).
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Somebody waits to be connected.
@@ -153,6 +155,11 @@ impl Link {
     /// Whether messages are taken: not while the session is being closed.
     pub(crate) const fn is_open(&self) -> bool {
         self.closing.is_open()
+    }
+
+    /// Whether there is a session to close.
+    pub(crate) fn has_session(&self) -> bool {
+        self.session.phase() != Phase::Absent || self.session.owes()
     }
 
     /// Whether nothing would be lost with this link.
@@ -175,7 +182,7 @@ impl Link {
     /// Every path is in doubt: the process slept, or the network changed (SPEC 6.2).
     pub(crate) fn doubt(&mut self, ctx: &mut Context<'_>, cause: Cause) {
         self.cause = cause;
-        for connection in self.connections.iter_mut().filter(|it| it.ends_at.is_none()) {
+        for connection in &mut self.connections {
             connection.path.suspect(ctx.now);
         }
         self.pull_forward(ctx.now);
@@ -220,7 +227,10 @@ impl Link {
             self.say_goodbye(key, received, Goodbye::of(CloseCode::Idle));
             let mut last_words = Vec::new();
             let slot = Slot { to: None, size: FULL };
-            if let Some(to) = self.write_packet(ctx, slot, &mut last_words) {
+            let winner = self.connection_mut(key);
+            let to = winner
+                .and_then(|it| it.write_packet(ctx.now, &mut ctx.shared.rng, None, slot, &mut last_words));
+            if let Some(to) = to {
                 ctx.shared.outbox.push(to, &last_words);
             }
         }
@@ -233,6 +243,7 @@ impl Link {
 
     /// Lets every part draw its conclusions. Called after every entry.
     pub(crate) fn update(&mut self, ctx: &mut Context<'_>) {
+        self.give_up_doubtful_ones();
         self.step_close(ctx);
         self.ask_if_still_there(ctx);
         let needed = self.is_needed();
@@ -241,6 +252,17 @@ impl Link {
         }
         self.govern_ladder(ctx, needed);
         self.take_session_events(ctx);
+    }
+
+    /// A connection on its way out whose path is in doubt will not bring home what it owes (SPEC 8.5).
+    fn give_up_doubtful_ones(&mut self) {
+        let mut settled = Vec::new();
+        for connection in
+            self.connections.iter_mut().filter(|it| it.ends_at.is_some() && it.path.is_suspect())
+        {
+            connection.give_up(&mut settled);
+        }
+        self.settle(settled);
     }
 
     fn take_edge(&mut self, ctx: &mut Context<'_>, fact: lifecycle::Fact) {
@@ -275,9 +297,12 @@ impl Link {
     }
 
     fn govern_ladder(&mut self, ctx: &mut Context<'_>, needed: bool) {
-        let refused = self.refused_until.is_some_and(|until| ctx.now < until);
-        let searching =
-            needed && !refused && matches!(self.state, LinkState::Connecting | LinkState::Suspect);
+        let searching = needed
+            && match self.state {
+                LinkState::Connecting => !self.is_refused(ctx.now),
+                LinkState::Suspect => true,
+                LinkState::Idle | LinkState::Connected => false,
+            };
         let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx, needed);
         match (&self.ladder, searching, renewing) {
             (Some(ladder), true, _) if ladder.probes() => {}
@@ -298,6 +323,11 @@ impl Link {
         let silent = self.state == LinkState::Suspect && self.cause == Cause::Silence;
         let last = self.connections.iter().map(|it| it.born).max().filter(|_| silent);
         last.map_or(now, |born| now.max(born + APART))
+    }
+
+    /// The peer does not want to be dialled for now; a connection that exists may be probed all the same.
+    fn is_refused(&self, now: Instant) -> bool {
+        self.refused_until.is_some_and(|until| now < until)
     }
 
     /// Keys are renewed by use: an idle connection may keep its own until something is to be sent (SPEC 3.3).
@@ -404,7 +434,7 @@ impl Link {
                 connection.repeat_farewell();
             }
         }
-        if due.dial_known || due.dial_other {
+        if (due.dial_known || due.dial_other) && !self.is_refused(ctx.now) {
             self.dial(ctx, due.dial_known, due.dial_other);
         }
     }
@@ -423,8 +453,7 @@ impl Link {
 
     /// A connection whose ledger is full of unanswered probes cannot send any more: hours have passed.
     fn drop_full(&mut self, ctx: &mut Context<'_>) {
-        let full: Vec<_> =
-            self.connections.iter().filter(|it| it.path.recovery.is_full()).map(|it| it.key).collect();
+        let full: Vec<_> = self.connections.iter().filter(|it| it.is_spent()).map(|it| it.key).collect();
         for key in full {
             self.cause = Cause::Silence;
             self.drop_connection(ctx, key);
@@ -433,7 +462,8 @@ impl Link {
 
     /// A link idle for long keeps its session and forgets its keys (SPEC 6.6).
     fn wipe_idle_keys(&mut self, ctx: &mut Context<'_>) {
-        if ctx.now < self.last_active + ctx.shared.config.idle_keys || self.session.owes() {
+        let used = ctx.now < self.last_active + ctx.shared.config.idle_keys || self.session.owes();
+        if used || self.connections.is_empty() {
             return;
         }
         self.cause = Cause::KeysExpired;
@@ -492,6 +522,11 @@ impl Context<'_> {
 impl Connection {
     fn is_stale(&self, now: Instant) -> bool {
         now.saturating_since(self.last_heard) >= STALE
+    }
+
+    /// Whether it can send no more: its ledger is full of unanswered probes, or its key is used up.
+    fn is_spent(&self) -> bool {
+        (self.path.recovery.is_full() && self.path.is_suspect()) || self.keys.is_spent()
     }
 
     fn keys_are_worn(&self, ctx: &Context<'_>) -> bool {

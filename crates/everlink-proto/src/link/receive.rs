@@ -12,7 +12,7 @@ use crate::{
     path::Moved,
     session::Kept,
     stats::{DropReason, Mark},
-    wire::frame::{Ack, Close, Frame, frames},
+    wire::frame::{Ack, Close, CloseCode, Frame, frames},
 };
 
 /// Why a connection must end: its peer broke a rule.
@@ -190,7 +190,10 @@ impl Link {
         let Some(connection) = self.connection_mut(key) else { return Ok(false) };
         Ok(match connection.bound {
             Bound::Never => {
-                connection.repeat_farewell();
+                // Only a close that still waits for an answer: two answers would go on answering each other.
+                if close.code.is_of_session() && close.code != CloseCode::Closed {
+                    connection.repeat_farewell();
+                }
                 true
             }
             Bound::Undecided if close.code.is_of_session() => false,

@@ -46,7 +46,6 @@ impl Link {
         ctx.shared.router.note_remote(ids.remote, self.key, connection.key);
         ctx.shared.stats.handshakes += 1;
         self.generation = self.generation.max(connection.order.generation);
-        self.confirmed = self.confirmed.max(connection.order.generation);
         if connection.path.migration.is_proved() {
             self.addresses.on_proved(ctx.now, remote);
         }
@@ -64,6 +63,7 @@ impl Link {
         match connection.their_hello {
             Some(known) if known == hello => {}
             Some(_) => return Err(Violation("HELLO changed within a connection".into())),
+            None if connection.bound == Bound::Never => {}
             None => self.on_hello(ctx, key, hello),
         }
         Ok(())
@@ -151,6 +151,8 @@ impl Link {
             .filter(|close| close.code.is_of_session());
         let positions =
             last_word.map(|close| close.received).and_then(|count| self.session.peer_positions(count));
+        // Whatever ends a session that this side was closing, what it leaves is closed.
+        let reason = if self.closing.is_open() { reason } else { EndReason::ClosedHere };
         self.session.end(reason, positions.as_ref());
         self.check = None;
         if !self.closing.is_open() {

@@ -131,6 +131,10 @@ impl Migration {
 
     /// The peer asks whether we are where `from` says.
     pub(crate) fn on_challenge(&mut self, challenge: [u8; 8], from: SocketAddr) {
+        // Elsewhere nobody is expected, and a peer could name any address as its own.
+        if from != self.remote && self.candidate.as_ref().is_none_or(|it| it.address != from) {
+            return;
+        }
         if self.responses.len() == MAX_RESPONSES {
             self.responses.pop_front();
         }
