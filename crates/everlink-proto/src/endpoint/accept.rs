@@ -56,6 +56,10 @@ impl UnknownBudget {
             self.left = self.left.saturating_add(u32::try_from(grown).unwrap_or(u32::MAX)).min(UNKNOWN_BURST);
             self.counted = now;
         }
+        if self.left == UNKNOWN_BURST {
+            // A full budget earns nothing.
+            self.counted = now;
+        }
         let allowed = self.left > 0;
         self.left = self.left.saturating_sub(1);
         allowed

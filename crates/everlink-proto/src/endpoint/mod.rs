@@ -135,8 +135,10 @@ impl Endpoint {
                 match self.shared.router.target(id) {
                     Some(Target::Connection(link, connection)) => {
                         let mut ctx = Context { now, shared: &mut self.shared };
-                        self.links.get_mut(link).on_datagram(&mut ctx, connection, from, datagram);
-                        self.touch(now, link);
+                        // What does not open is nothing that happened.
+                        if self.links.get_mut(link).on_datagram(&mut ctx, connection, from, datagram) {
+                            self.touch(now, link);
+                        }
                     }
                     Some(Target::Slot(slot)) => self.on_confirmation(now, from, slot, datagram),
                     Some(Target::Attempt(..) | Target::Retired) => {

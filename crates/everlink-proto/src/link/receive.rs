@@ -26,21 +26,26 @@ impl<E: core::error::Error> From<E> for Violation {
 }
 
 impl Link {
-    /// A datagram for one of our connections. Until it opens, only a drop counter may change.
+    /// A datagram for one of our connections. Says whether it opened; until then only a drop counter may change.
     pub(crate) fn on_datagram(
         &mut self,
         ctx: &mut Context<'_>,
         key: ConnectionKey,
         from: SocketAddr,
         datagram: &mut [u8],
-    ) {
+    ) -> bool {
         let Some(connection) = self.connection_mut(key) else {
-            return ctx.shared.stats.drop(DropReason::UnknownId);
+            ctx.shared.stats.drop(DropReason::UnknownId);
+            return false;
         };
         match connection.open(datagram) {
             Ok(opened) => self.on_opened(ctx, key, from, opened, datagram),
-            Err(reason) => ctx.shared.stats.drop(reason),
+            Err(reason) => {
+                ctx.shared.stats.drop(reason);
+                return false;
+            }
         }
+        true
     }
 
     /// A packet of one of our connections, opened in place.
