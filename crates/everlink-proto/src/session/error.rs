@@ -6,7 +6,7 @@ use crate::wire::frame::CloseCode;
 /// Why a message is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendRefused {
-    /// The budget is used up. [`SessionEvent::SendRoom`] follows.
+    /// The budget is used up. [`SessionEvent::SendRoom`](super::SessionEvent::SendRoom) follows.
     #[error("there is no room for the message now")]
     Full,
     /// It is longer than any receiver can hold.

@@ -57,9 +57,12 @@ impl Assembler {
     /// Reads what is there into `out`, and says how much that was.
     pub(crate) fn read(&mut self, out: &mut [u8]) -> usize {
         let len = out.len().min(self.ready.len());
-        for (to, from) in out.iter_mut().zip(self.ready.drain(..len)) {
-            *to = from;
-        }
+        // Two copies of a run of bytes each: byte by byte this was a third of all work in a bulk transfer.
+        let (front, back) = self.ready.as_slices();
+        let first = len.min(front.len());
+        out[..first].copy_from_slice(&front[..first]);
+        out[first..len].copy_from_slice(&back[..len - first]);
+        self.ready.drain(..len);
         self.start += to_u64(len);
         len
     }
