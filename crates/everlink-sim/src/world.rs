@@ -6,18 +6,16 @@
 
 use crate::app::App;
 use crate::check::Process;
-use crate::check::abuse::check_digest;
 use crate::check::bounds::{MOST_SENT_AT_ONCE, MOST_TIMEOUTS_AT_ONCE};
 use crate::check::crypto::Ledger;
 use crate::cipher::{Cipher, Null};
 use crate::clock::{Clock, MILLI, Micros, SECOND};
 use crate::dice::Dice;
-use crate::machine::{Condition, Life, Machine, SOCKET_BUFFER};
-use crate::net::fabric::{Fabric, Origin, Outcome, Parcel};
-use crate::net::rule::Kind;
+use crate::machine::Machine;
+use crate::net::fabric::{Fabric, Parcel};
 use crate::observer::Observer;
 use crate::report::explain;
-use crate::subject::{self, Endpoint, Event, Identity, PeerId, View};
+use crate::subject::{self, Endpoint, Event, Identity, PeerId};
 use crate::swarm::Settings;
 use crate::trace::Lines;
 use everlink_proto::crypto::Provider;
@@ -27,6 +25,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod fate;
+mod life;
+mod look;
+mod traffic;
 
 /// How often the observers look at every link.
 const LOOK: Micros = SECOND / 2;
@@ -231,94 +232,6 @@ impl World {
         (0..self.settings.nodes).filter(move |identity| *identity != own)
     }
 
-    /// Starts a process on a machine that has none.
-    pub(crate) fn start(&mut self, number: usize) {
-        if self.machines[number].life.is_some() {
-            return;
-        }
-        self.processes += 1;
-        let machine = &mut self.machines[number];
-        let process = Process { number: self.processes, machine: number, identity: machine.identity };
-        let provider = self.observer.ledger.watch(process, provider(self.settings.cipher));
-        let identity =
-            Identity::from_seed(&Dice::new(self.settings.seed).fork("identity", machine.identity).bytes32());
-        let config = subject::config(&self.settings);
-        let now = machine.clock.read(self.now);
-        let endpoint = Endpoint::new(now, identity, config, provider, machine.dice.bytes32());
-        let app = App::new(&machine.plan, self.now, machine.dice.fork("app", process.number as usize));
-        machine.life = Some(Life { process, endpoint, app, alarm: Micros::MAX, appointment: Micros::MAX });
-        machine.socket_works = true;
-        machine.waiting.clear();
-        let address = machine.address;
-        self.fabric.assign(address, number);
-        self.known.insert(address, process.identity);
-        self.observer.links.on_birth(self.now, process);
-        self.note(number, || {
-            format!("process {} of identity {} begins at {address}", process.number, process.identity)
-        });
-        if let Some((mut turn, app)) = self.turn(number) {
-            app.begin(&mut turn);
-        }
-        self.keep_appointment(number);
-    }
-
-    /// Lets the application of a machine close its session with `peer`, with a code of its own.
-    pub(crate) fn close(&mut self, machine: usize, peer: usize) {
-        self.observer.links.on_close(self.machines[machine].identity, peer);
-        self.with(machine, |turn| {
-            let (id, code) = (turn.directory.id(peer), u64::from(turn.process.number));
-            let session = subject::view(turn.endpoint, turn.now, id).map(|view| view.session);
-            turn.observer.closes.on_close(turn.at, turn.process, peer, code, session);
-            turn.endpoint.close(turn.now, id, code, "the simulated application had enough");
-        });
-    }
-
-    /// Ends the process on a machine, without a word to anybody.
-    pub(crate) fn kill(&mut self, number: usize) {
-        let Some((mut turn, app)) = self.turn(number) else { return };
-        app.autopsy(&mut turn);
-        self.observe_events(number);
-        let machine = &mut self.machines[number];
-        let Some(life) = machine.life.take() else { return };
-        machine.waiting.clear();
-        self.counted.add(&life.endpoint);
-        self.observer.check_computed(self.now, life.process, subject::computed(&life.endpoint));
-        self.fabric.withdraw(machine.address);
-        self.observer.deliveries.on_death(life.process.number);
-        self.observer.links.on_death(life.process.number);
-        self.note(number, || format!("process {} dies", life.process.number));
-    }
-
-    /// Tells `machine` where `about` is now. The only way in which addresses spread, besides packets.
-    pub(crate) fn tell(&mut self, machine: usize, about: usize) {
-        let address = self.machines[about].address;
-        let identity = self.machines[about].identity;
-        self.known.insert(address, identity);
-        if let Some((turn, _)) = self.turn(machine) {
-            // It cannot fail: the identity is a valid one, and there is room.
-            let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
-            turn.observer.links.on_told(turn.process.number, identity);
-            self.note(machine, || format!("machine {machine} hears that {identity} is at {address}"));
-            self.settle(machine);
-        }
-    }
-
-    /// Moves a machine to another address, and perhaps lets its process know.
-    pub(crate) fn relocate(&mut self, number: usize, only_port: bool, noticed: bool) {
-        let machine = &mut self.machines[number];
-        self.fabric.withdraw(machine.address);
-        let address = machine.next_address(only_port);
-        self.known.insert(address, machine.identity);
-        if machine.life.is_some() {
-            self.fabric.assign(address, number);
-        }
-        self.note(number, || format!("machine {number} is at {address} now"));
-        if noticed && self.machines[number].runs() {
-            self.with(number, |turn| turn.endpoint.handle_network_change(turn.now));
-        }
-        self.spread_word(number);
-    }
-
     /// Gives the word to a process for one call, and sees to what follows.
     pub(crate) fn with(&mut self, machine: usize, call: impl FnOnce(&mut Turn<'_>)) {
         if let Some((mut turn, _)) = self.turn(machine) {
@@ -331,43 +244,6 @@ impl World {
     pub(crate) fn note(&mut self, machine: usize, text: impl FnOnce() -> String) {
         let text = text();
         self.observer.trace.note(self.now, (machine, machine), text.as_bytes(), || format!("** {text}"));
-    }
-
-    /// Lets a machine that slept or stalled go on.
-    pub(crate) fn wake(&mut self, number: usize) {
-        let machine = &mut self.machines[number];
-        if machine.condition == Condition::Awake {
-            return;
-        }
-        machine.condition = Condition::Awake;
-        self.note(number, || format!("machine {number} runs again"));
-        self.forgive(number);
-        if self.machines[number].dice.coin() {
-            self.ring(number);
-        }
-        while let Some(parcel) = self.machines[number].waiting.pop_front() {
-            self.receive(number, parcel);
-        }
-        self.ring(number);
-        self.keep_appointment(number);
-    }
-
-    /// Excuses what a process could not do because its machine was not itself.
-    pub(crate) fn forgive(&mut self, number: usize) {
-        if let Some(process) = self.machines[number].process() {
-            self.observer.forgive(self.now, process.number);
-            self.owed_since.retain(|(owner, _), _| *owner != process.number);
-        }
-    }
-
-    /// Lets peers hear, some time later and not all of them, where a machine is now.
-    pub(crate) fn spread_word(&mut self, about: usize) {
-        for machine in 0..self.machines.len() {
-            if self.machines[machine].identity != self.machines[about].identity && self.dice.chance(600_000) {
-                let at = self.now + self.dice.between(50 * MILLI, 5 * SECOND);
-                self.plan(at, Happening::Tell { machine, about });
-            }
-        }
     }
 
     /// Calls the application of a machine soon.
@@ -469,71 +345,6 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, parcel: Parcel) {
-        let Some(number) = self.fabric.owner(parcel.to) else { return };
-        let machine = &mut self.machines[number];
-        let lost = match machine.condition {
-            _ if machine.life.is_none() || !machine.socket_works => true,
-            Condition::Asleep => true,
-            Condition::Stalled => {
-                let full = machine.waiting.len() >= SOCKET_BUFFER;
-                if !full {
-                    machine.waiting.push_back(parcel);
-                }
-                return;
-            }
-            Condition::Awake => false,
-        };
-        if !lost {
-            self.receive(number, parcel);
-        }
-    }
-
-    fn receive(&mut self, number: usize, mut parcel: Parcel) {
-        let Some(process) = self.machines[number].process() else { return };
-        let kind = Kind::of(&parcel.bytes);
-        let (from, len, origin) = (parcel.from, parcel.bytes.len(), parcel.origin);
-        self.observer.trace.note(self.now, (number, parcel.sender), &parcel.bytes, || {
-            format!("[{}] <- {from}: {origin:?} {kind:?}, {len} bytes", process.number)
-        });
-        self.observer.abuse.on_received(process, from, len, kind, origin);
-        if origin == Origin::Genuine && kind == Kind::Short {
-            let sender = self.machines[parcel.sender].identity;
-            self.observer.links.on_heard(self.now, process.number, sender);
-        }
-        let before = self.digest_if_forged(number, kind, origin);
-        self.observer.ledger.set_scene(self.now, Some(kind));
-        if let Some((turn, _)) = self.turn(number) {
-            turn.endpoint.handle_datagram(turn.now, from, &mut parcel.bytes);
-        }
-        self.observer.ledger.set_scene(self.now, None);
-        if let Some(before) = before {
-            let after = self.digest(number);
-            check_digest(self.now, process, origin, (&before, &after), &mut self.observer.findings);
-        }
-        self.settle(number);
-    }
-
-    /// The state of an endpoint before a datagram that cannot be authentic, if it is to be compared.
-    fn digest_if_forged(&mut self, number: usize, kind: Kind, origin: Origin) -> Option<String> {
-        let forged = origin == Origin::Junk || (origin == Origin::Damaged && kind == Kind::Short);
-        let machine = &self.machines[number];
-        let due = machine.life.as_ref().is_some_and(|life| life.alarm <= self.now);
-        if !forged || due || self.digests_left == 0 {
-            return None;
-        }
-        self.digests_left -= 1;
-        Some(self.digest(number))
-    }
-
-    fn digest(&mut self, number: usize) -> String {
-        let peers: Vec<usize> = self.peers(number).collect();
-        let Some((turn, _)) = self.turn(number) else { return String::new() };
-        let links =
-            peers.iter().map(|peer| subject::digest(turn.endpoint, turn.now, turn.directory.id(*peer)));
-        links.collect::<Vec<_>>().join("\n")
-    }
-
     /// Lets a machine's timer go off, if it is due.
     fn ring(&mut self, number: usize) {
         if !self.machines[number].runs() {
@@ -594,68 +405,6 @@ impl World {
         }
     }
 
-    /// Sends what the endpoint has to send. Tells how many datagrams that were.
-    fn transmit(&mut self, number: usize) -> u32 {
-        let mut sent = 0;
-        let batch = self.machines[number].batch;
-        let mut buffer = std::mem::take(&mut self.buffer);
-        loop {
-            buffer.clear();
-            let Some((turn, _)) = self.turn(number) else { break };
-            let Some(transmit) = turn.endpoint.poll_transmit(turn.now, batch, &mut buffer) else { break };
-            for datagram in buffer.chunks(transmit.segment.max(1)) {
-                sent += 1;
-                self.send(number, transmit.to, datagram);
-            }
-            if sent > MOST_SENT_AT_ONCE {
-                break;
-            }
-        }
-        self.buffer = buffer;
-        sent
-    }
-
-    fn send(&mut self, number: usize, to: SocketAddr, datagram: &[u8]) {
-        let machine = &self.machines[number];
-        let Some(process) = machine.process() else { return };
-        let (from, works) = (machine.address, machine.socket_works);
-        self.datagrams += 1;
-        let (kind, len) = (Kind::of(datagram), datagram.len());
-        let peer = self.known.get(&to).copied();
-        if let Some(peer) = peer {
-            let packet = (kind == Kind::Short).then_some(len);
-            self.observer.links.on_sent(self.now, process, peer, packet, &mut self.observer.findings);
-        }
-        self.observer.abuse.on_sent(self.now, process, to, datagram, &mut self.observer.findings);
-        let fate = if works {
-            self.fabric.send(self.now, number, from, to, datagram.to_vec())
-        } else {
-            Outcome::Lost("the socket is dead")
-        };
-        let receiver = self.fabric.owner(to).unwrap_or(number);
-        self.observer.trace.remark(self.now, (number, receiver), || {
-            let fate = match &fate {
-                Outcome::Carried(list) => {
-                    list.iter().map(|(at, _)| format!("+{} us", at - self.now)).collect()
-                }
-                Outcome::Lost(why) => vec![(*why).to_owned()],
-            };
-            format!("[{}] -> {to}: {kind:?}, {len} bytes: {}", process.number, fate.join(", "))
-        });
-        match fate {
-            Outcome::Carried(list) => {
-                for (at, parcel) in list {
-                    self.plan(at, Happening::Arrive(parcel));
-                }
-            }
-            Outcome::Lost("nobody there" | "the socket is dead") if self.dice.chance(100_000) => {
-                let at = self.now + self.dice.below(50 * MILLI);
-                self.plan(at, Happening::Refused { machine: number, to });
-            }
-            Outcome::Lost(_) => {}
-        }
-    }
-
     fn set_alarm(&mut self, number: usize) {
         let now = self.now;
         let machine = &mut self.machines[number];
@@ -668,68 +417,6 @@ impl World {
                 self.plan(alarm, Happening::Alarm(number));
             }
         }
-    }
-
-    fn look(&mut self) {
-        let mut views: BTreeMap<(usize, usize), (Process, View)> = BTreeMap::new();
-        for number in 0..self.machines.len() {
-            let machine = &self.machines[number];
-            if !machine.runs() || !machine.socket_works || machine.clock.is_frozen(self.now) {
-                continue;
-            }
-            for peer in self.peers(number) {
-                views.extend(self.look_at(number, peer).map(|seen| ((number, peer), seen)));
-            }
-        }
-        for ((number, peer), (process, view)) in &views {
-            if let Some((other, back)) = views.get(&(*peer, *number)) {
-                let observer = &mut self.observer;
-                let ends = ((*process, view), (*other, back));
-                observer.links.agree(self.now, ends, &mut observer.findings);
-            }
-        }
-    }
-
-    fn look_at(&mut self, number: usize, peer: usize) -> Option<(Process, View)> {
-        let (at, round_trip) = (self.now, self.round_trip(number, peer));
-        let (turn, _) = self.turn(number)?;
-        let process = turn.process;
-        let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer))?;
-        self.observer.on_view(at, process, peer, &view, round_trip);
-        self.check_ladder(process, peer);
-        Some((process, view))
-    }
-
-    /// A link that owes and is not connected must go on trying, whatever came before (L3).
-    fn check_ladder(&mut self, process: Process, peer: usize) {
-        let key = (process.number, peer);
-        let observer = &mut self.observer;
-        let owes = observer.deliveries.waiting(process.number, peer) > 0;
-        let connected = observer.links.state(process.number, peer) == subject::LinkState::Connected;
-        let excused = observer.refused.get(&key).is_some_and(|until| *until > self.now);
-        let has_address = observer.links.has_address(process.number, peer);
-        if !owes || connected || excused || !has_address {
-            self.owed_since.remove(&key);
-            return;
-        }
-        let since = *self.owed_since.entry(key).or_insert(self.now);
-        let silent = observer.links.silence(self.now, process.number, peer).min(self.now - since);
-        if silent > crate::check::liveness::LONGEST_WAIT + SECOND {
-            let text = format!("owes, is not connected, and has sent nothing for {silent} us");
-            observer.findings.complain("L3", self.now, (process.machine, peer), text);
-            self.owed_since.insert(key, self.now);
-        }
-    }
-
-    /// The worst round trip between a machine and the machines of an identity, as the network is now.
-    pub(crate) fn round_trip(&mut self, machine: usize, peer: usize) -> Micros {
-        let others = (0..self.machines.len()).filter(|other| self.machines[*other].identity == peer);
-        let others: Vec<usize> = others.collect();
-        let times = others.into_iter().filter(|other| *other != machine).map(|other| {
-            self.fabric.link(machine, other).options.worst_delay()
-                + self.fabric.link(other, machine).options.worst_delay()
-        });
-        times.max().unwrap_or(0)
     }
 }
 

@@ -1,0 +1,140 @@
+//! Datagrams on their way into processes and out of them.
+
+use super::{Happening, World};
+use crate::check::abuse::check_digest;
+use crate::check::bounds::MOST_SENT_AT_ONCE;
+use crate::clock::MILLI;
+use crate::machine::{Condition, SOCKET_BUFFER};
+use crate::net::fabric::{Origin, Outcome, Parcel};
+use crate::net::rule::Kind;
+use crate::subject;
+use std::net::SocketAddr;
+
+impl World {
+    pub(super) fn arrive(&mut self, parcel: Parcel) {
+        let Some(number) = self.fabric.owner(parcel.to) else { return };
+        let machine = &mut self.machines[number];
+        let lost = match machine.condition {
+            _ if machine.life.is_none() || !machine.socket_works => true,
+            Condition::Asleep => true,
+            Condition::Stalled => {
+                let full = machine.waiting.len() >= SOCKET_BUFFER;
+                if !full {
+                    machine.waiting.push_back(parcel);
+                }
+                return;
+            }
+            Condition::Awake => false,
+        };
+        if !lost {
+            self.receive(number, parcel);
+        }
+    }
+
+    pub(super) fn receive(&mut self, number: usize, mut parcel: Parcel) {
+        let Some(process) = self.machines[number].process() else { return };
+        let kind = Kind::of(&parcel.bytes);
+        let (from, len, origin) = (parcel.from, parcel.bytes.len(), parcel.origin);
+        self.observer.trace.note(self.now, (number, parcel.sender), &parcel.bytes, || {
+            format!("[{}] <- {from}: {origin:?} {kind:?}, {len} bytes", process.number)
+        });
+        self.observer.abuse.on_received(process, from, len, kind, origin);
+        if origin == Origin::Genuine && kind == Kind::Short {
+            let sender = self.machines[parcel.sender].identity;
+            self.observer.links.on_heard(self.now, process.number, sender);
+        }
+        let before = self.digest_if_forged(number, kind, origin);
+        self.observer.ledger.set_scene(self.now, Some(kind));
+        if let Some((turn, _)) = self.turn(number) {
+            turn.endpoint.handle_datagram(turn.now, from, &mut parcel.bytes);
+        }
+        self.observer.ledger.set_scene(self.now, None);
+        if let Some(before) = before {
+            let after = self.digest(number);
+            check_digest(self.now, process, origin, (&before, &after), &mut self.observer.findings);
+        }
+        self.settle(number);
+    }
+
+    /// Sends what the endpoint has to send. Tells how many datagrams that were.
+    pub(super) fn transmit(&mut self, number: usize) -> u32 {
+        let mut sent = 0;
+        let batch = self.machines[number].batch;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        loop {
+            buffer.clear();
+            let Some((turn, _)) = self.turn(number) else { break };
+            let Some(transmit) = turn.endpoint.poll_transmit(turn.now, batch, &mut buffer) else { break };
+            for datagram in buffer.chunks(transmit.segment.max(1)) {
+                sent += 1;
+                self.send(number, transmit.to, datagram);
+            }
+            if sent > MOST_SENT_AT_ONCE {
+                break;
+            }
+        }
+        self.buffer = buffer;
+        sent
+    }
+
+    fn send(&mut self, number: usize, to: SocketAddr, datagram: &[u8]) {
+        let machine = &self.machines[number];
+        let Some(process) = machine.process() else { return };
+        let (from, works) = (machine.address, machine.socket_works);
+        self.datagrams += 1;
+        let (kind, len) = (Kind::of(datagram), datagram.len());
+        let peer = self.known.get(&to).copied();
+        if let Some(peer) = peer {
+            let packet = (kind == Kind::Short).then_some(len);
+            self.observer.links.on_sent(self.now, process, peer, packet, &mut self.observer.findings);
+        }
+        self.observer.abuse.on_sent(self.now, process, to, datagram, &mut self.observer.findings);
+        let fate = if works {
+            self.fabric.send(self.now, number, from, to, datagram.to_vec())
+        } else {
+            Outcome::Lost("the socket is dead")
+        };
+        let receiver = self.fabric.owner(to).unwrap_or(number);
+        self.observer.trace.remark(self.now, (number, receiver), || {
+            let fate = match &fate {
+                Outcome::Carried(list) => {
+                    list.iter().map(|(at, _)| format!("+{} us", at - self.now)).collect()
+                }
+                Outcome::Lost(why) => vec![(*why).to_owned()],
+            };
+            format!("[{}] -> {to}: {kind:?}, {len} bytes: {}", process.number, fate.join(", "))
+        });
+        match fate {
+            Outcome::Carried(list) => {
+                for (at, parcel) in list {
+                    self.plan(at, Happening::Arrive(parcel));
+                }
+            }
+            Outcome::Lost("nobody there" | "the socket is dead") if self.dice.chance(100_000) => {
+                let at = self.now + self.dice.below(50 * MILLI);
+                self.plan(at, Happening::Refused { machine: number, to });
+            }
+            Outcome::Lost(_) => {}
+        }
+    }
+
+    /// The state of an endpoint before a datagram that cannot be authentic, if it is to be compared.
+    fn digest_if_forged(&mut self, number: usize, kind: Kind, origin: Origin) -> Option<String> {
+        let forged = origin == Origin::Junk || (origin == Origin::Damaged && kind == Kind::Short);
+        let machine = &self.machines[number];
+        let due = machine.life.as_ref().is_some_and(|life| life.alarm <= self.now);
+        if !forged || due || self.digests_left == 0 {
+            return None;
+        }
+        self.digests_left -= 1;
+        Some(self.digest(number))
+    }
+
+    fn digest(&mut self, number: usize) -> String {
+        let peers: Vec<usize> = self.peers(number).collect();
+        let Some((turn, _)) = self.turn(number) else { return String::new() };
+        let links =
+            peers.iter().map(|peer| subject::digest(turn.endpoint, turn.now, turn.directory.id(*peer)));
+        links.collect::<Vec<_>>().join("\n")
+    }
+}
