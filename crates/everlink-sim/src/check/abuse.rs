@@ -10,9 +10,8 @@ use std::net::SocketAddr;
 /// The length of UNKNOWN (SPEC 4.6).
 const UNKNOWN_LEN: usize = 28;
 
-/// UNKNOWN sent at once, in millionths, and in a second (SPEC 4.6); and one more for the tenth of a second that had
-/// begun when the first was sent.
-const UNKNOWN_BURST: u64 = 21_000_000;
+/// UNKNOWN sent at once, and in a second (SPEC 4.6), in millionths.
+const UNKNOWN_BURST: u64 = 20_000_000;
 const UNKNOWN_RATE: u64 = 10;
 
 /// How many UNKNOWN a process may still send, in millionths, and when that was so.

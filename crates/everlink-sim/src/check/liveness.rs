@@ -151,6 +151,9 @@ impl Promise {
     /// L2: half of the link, or of what RFC 5348's simplest form gives a loss-based controller at this loss and
     /// round trip, whichever is less.
     fn deliver_within(self, backlog: u64) -> Micros {
+        if self.loss > 10_000 {
+            return 600 * SECOND;
+        }
         let limit = if self.loss == 0 {
             self.rate
         } else {
@@ -159,9 +162,7 @@ impl Promise {
             self.rate.min(1_200 * 1_200 * SECOND / (self.round_trip.max(1_000) * root))
         };
         let rate = (limit / 2).max(1);
-        let by_rate = 10 * SECOND + 20 * self.round_trip + backlog.saturating_mul(SECOND) / rate + SECOND;
-        // At high loss a backlog may need longer than ten minutes at any rate such a controller can reach.
-        if self.loss > 10_000 { by_rate.max(600 * SECOND) } else { by_rate }
+        10 * SECOND + 20 * self.round_trip + backlog.saturating_mul(SECOND) / rate + SECOND
     }
 }
 
