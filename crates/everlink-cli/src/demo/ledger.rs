@@ -30,11 +30,14 @@ pub(crate) enum Fate {
 
 /// The logs of both applications, and of what was done to the network.
 pub(crate) struct Ledger {
-    start: Instant,
+    clock: Clock,
     flows: [Mutex<Flow>; 2],
     disruptions: Mutex<Vec<Disruption>>,
     chain: Mutex<ChainLog>,
 }
+
+/// What the logs are dated by: the time since they began, or what a test says.
+type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
 
 /// The messages of one direction. The logs are the first two fields; the others are sums of them, kept so that
 /// the view need not count again ten times a second.
@@ -109,8 +112,13 @@ impl Tally {
 impl Ledger {
     /// Empty logs whose times count from now.
     pub(crate) fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        Self::dated_by(Box::new(move || start.elapsed()), seed)
+    }
+
+    fn dated_by(clock: Clock, seed: u64) -> Self {
         Self {
-            start: Instant::now(),
+            clock,
             flows: [Mutex::default(), Mutex::default()],
             disruptions: Mutex::default(),
             chain: Mutex::new(ChainLog::new(seed)),
@@ -119,7 +127,7 @@ impl Ledger {
 
     /// The time of these logs.
     pub(crate) fn now(&self) -> Duration {
-        self.start.elapsed()
+        (self.clock)()
     }
 
     /// The number of the next new message of `side`.

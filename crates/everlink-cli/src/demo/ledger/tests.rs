@@ -1,10 +1,15 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::*;
 
 /// A ledger in which Alice sent `count` messages that all arrived and were processed.
 fn processed(count: u64) -> Ledger {
-    let ledger = Ledger::new(1);
+    filled(Ledger::new(1), count)
+}
+
+fn filled(ledger: Ledger, count: u64) -> Ledger {
     for number in 0..count {
         ledger.accepted(Side::Alice, number);
         ledger.received(Side::Alice, number);
@@ -106,17 +111,20 @@ fn too_much_doubt_fails_even_when_it_is_explained() {
 
 #[test]
 fn recovery_counts_messages_accepted_after_the_network_passes() {
-    let ledger = processed(10);
+    let millis = Arc::new(AtomicU64::new(1));
+    let clock = Arc::clone(&millis);
+    let now = move || Duration::from_millis(clock.load(Ordering::Relaxed));
+    let ledger = filled(Ledger::dated_by(Box::new(now), 1), 10);
     let cut = ledger.began(Kind::Cut, Side::Alice);
     ledger.accepted(Side::Alice, 10);
-    std::thread::sleep(Duration::from_millis(2));
+    millis.store(3, Ordering::Relaxed);
     ledger.passes(cut, ledger.now());
     ledger.settled(Side::Alice, 10, Fate::Delivered);
     assert_eq!(ledger.disruptions()[cut].recovery, [None, None]);
-    std::thread::sleep(Duration::from_millis(2));
+    millis.store(5, Ordering::Relaxed);
     ledger.accepted(Side::Alice, 11);
     ledger.settled(Side::Alice, 11, Fate::Delivered);
     let recovery = ledger.disruptions()[cut].recovery[Side::Alice.index()].unwrap();
-    assert!(recovery >= Duration::from_millis(2));
+    assert_eq!(recovery, Duration::from_millis(2));
     assert_eq!(ledger.judge(1, 45).recovery_ms["cut"].n, 1);
 }
