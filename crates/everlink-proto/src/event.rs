@@ -90,6 +90,8 @@ pub enum Reason {
     Ack,
     /// The pacer lets the next packet go.
     Pace,
+    /// A side that waits for DONE or credit asks whether the peer is still there.
+    Question,
     /// The next try of the ladder.
     Ladder,
     /// An attempt is over.

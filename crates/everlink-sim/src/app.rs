@@ -104,6 +104,8 @@ pub(crate) struct App {
     slow_until: Micros,
     next_read: Micros,
     unread: BTreeSet<usize>,
+    /// Streams that had news while it was slow.
+    unread_streams: BTreeSet<(usize, StreamId)>,
     full: BTreeSet<usize>,
     duties: VecDeque<Duty>,
     outgoing: BTreeMap<(usize, StreamId), Outgoing>,
@@ -129,6 +131,7 @@ impl App {
             slow_until: 0,
             next_read: 0,
             unread: BTreeSet::new(),
+            unread_streams: BTreeSet::new(),
             full: BTreeSet::new(),
             duties: VecDeque::new(),
             outgoing: BTreeMap::new(),
@@ -244,7 +247,8 @@ impl App {
     fn next_due(&self, now: Micros) -> Micros {
         let flows = self.flows.iter().filter(|_| self.sending).map(|flow| flow.next);
         let duties = self.duties.iter().map(|duty| duty.due);
-        let reads = (!self.unread.is_empty()).then_some(self.next_read).into_iter();
+        let behind = !self.unread.is_empty() || !self.unread_streams.is_empty();
+        let reads = behind.then_some(self.next_read).into_iter();
         let streams = self.sending.then_some(self.next_stream).into_iter();
         flows.chain(duties).chain(reads).chain(streams).min().map_or(Micros::MAX, |due| due.max(now + MILLI))
     }
@@ -292,7 +296,7 @@ impl App {
     }
 
     fn read_late(&mut self, turn: &mut Turn<'_>) {
-        if self.unread.is_empty() || self.next_read > turn.at {
+        if (self.unread.is_empty() && self.unread_streams.is_empty()) || self.next_read > turn.at {
             return;
         }
         let slow = turn.at < self.slow_until;
@@ -301,8 +305,7 @@ impl App {
             self.read_inbox(turn, peer, if slow { 3 } else { u32::MAX }, false);
         }
         self.next_read = turn.at + self.dice.between(SECOND / 2, 3 * SECOND);
-        let streams: Vec<_> = self.incoming.keys().copied().collect();
-        for (peer, stream) in streams {
+        for (peer, stream) in std::mem::take(&mut self.unread_streams) {
             self.read_stream(turn, peer, stream);
         }
     }
@@ -316,7 +319,6 @@ impl App {
             match item {
                 InboxItem::SessionStarted => turn.observer.on_started(turn.at, turn.process, peer),
                 InboxItem::SessionEnded(reason) => {
-                    self.forget_streams(peer);
                     turn.observer.on_ended(turn.at, turn.process, peer, End::from(reason));
                 }
                 InboxItem::Message { channel, body, flags, token, .. } => {

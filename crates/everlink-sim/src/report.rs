@@ -97,7 +97,7 @@ pub struct SwarmReport {
 
 impl SwarmReport {
     /// How many failing runs are kept whole.
-    pub const FAILURES: usize = 20;
+    pub const FAILURES: usize = 200;
 
     /// The rows of the table of a link's life that no run has used.
     pub fn untaken(&self) -> Vec<String> {

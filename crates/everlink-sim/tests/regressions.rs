@@ -57,3 +57,39 @@ fn a_process_that_was_left_for_its_double_does_not_come_back_at_once() {
 fn last_words_are_repeated_until_they_are_heard() {
     holds(463);
 }
+
+// A DONE under way was not owed once its sender doubted the path: it was never probed for, and the other side, with
+// nothing under way of its own, never asked.
+#[test]
+fn what_is_under_way_is_owed_and_who_can_only_wait_asks() {
+    holds(1_228);
+    holds(5_267);
+    holds(9_022);
+}
+
+// A fifth of all packets lost on a long path kept the window at two packets: megabytes took longer than ten minutes.
+#[test]
+fn losses_without_a_queue_leave_a_window_worth_having() {
+    holds(399);
+    holds(1_079);
+}
+
+// A burst of ten packets into a buffer of one lost eight, however low the rate was.
+#[test]
+fn a_small_window_is_spread_over_the_round_trip() {
+    holds(50_357);
+}
+
+// Challenges to whoever copied a packet were lost, as they must be, and each was taken for congestion of the path in use.
+#[test]
+fn challenges_to_strangers_say_nothing_about_the_path_in_use() {
+    holds(8_662);
+    holds(50_510);
+}
+
+// A round trip measured across a sleep took 11 s, or a year: what a draining connection had lost was waited for as long.
+#[test]
+fn a_round_trip_across_a_sleep_is_no_measurement() {
+    holds(4_013);
+    holds(10_935);
+}

@@ -117,8 +117,13 @@ pub(crate) struct Connection {
     pub(crate) prove_by: Option<Instant>,
     /// When a connection that is on its way out is dropped.
     pub(crate) ends_at: Option<Instant>,
-    /// A PING was sent because nothing was heard for long (SPEC 7.1).
-    pub(crate) stale_pinged: bool,
+    /// Nothing was heard for long: nothing new goes out before a packet of this number or a higher one is
+    /// acknowledged (SPEC 7.1).
+    pub(crate) stale_from: Option<u64>,
+    /// Session frames in packets that are neither acknowledged nor lost.
+    pub(crate) under_way: usize,
+    /// PINGs sent since the last session frame, because this side can only wait (SPEC 6.3).
+    pub(crate) questions: u32,
     /// A PING is to go out now, whatever the window says.
     pub(crate) ping_due: bool,
     /// Packets that may go out though the window is full (RFC 9002 6.2.4).
@@ -162,7 +167,9 @@ impl Connection {
             their_close: None,
             prove_by: (!birth.proved).then(|| now + PROOF),
             ends_at: None,
-            stale_pinged: false,
+            stale_from: None,
+            under_way: 0,
+            questions: 0,
             ping_due: false,
             probes_due: 0,
             paced_until: None,

@@ -85,7 +85,10 @@ impl Connection {
             let may_bind = offer.may_bind && self.probes_due == 0;
             offer.session.write_frames(&mut packet.writer(), &mut records, may_bind);
             packet.eliciting |= !records.is_empty();
-            self.used |= !records.is_empty();
+            if !records.is_empty() {
+                self.used = true;
+                self.questions = 0;
+            }
             packet.records.extend(records.into_iter().map(|record| Record::Session(epoch, record)));
         }
         if packet.is_empty() && self.probes_due > 0 || self.path.recovery.wants_elicitation() {
@@ -193,12 +196,14 @@ impl Connection {
         if let Some(challenge) = errand.challenge {
             packet.push_recorded(&Frame::PathChallenge(challenge), Record::Challenge(challenge));
         }
+        // What becomes of it says nothing about the path in use (RFC 9000, 9.4).
+        packet.in_flight = self.path.migration.is_proved() && errand.to == self.path.remote();
         self.seal(now, rng, packet).then_some(errand.to)
     }
 
     /// Numbers, seals and protects a packet and takes note of it.
     fn seal(&mut self, now: Instant, rng: &mut Rng, packet: Packet<'_>) -> bool {
-        let Packet { buf, start, records, eliciting, .. } = packet;
+        let Packet { buf, start, records, eliciting, in_flight, .. } = packet;
         if buf.len() == start + SHORT_HEADER {
             buf.truncate(start);
             return false;
@@ -217,7 +222,8 @@ impl Connection {
         }
         self.keys.protect(datagram);
         let size = u16::try_from(size).unwrap_or(u16::MAX);
-        let sent = SentPacket { size, ack_eliciting: eliciting, in_flight: eliciting, records };
+        self.under_way += records.iter().filter(|record| record.is_of_session()).count();
+        let sent = SentPacket { size, ack_eliciting: eliciting, in_flight: in_flight && eliciting, records };
         self.path.on_sent(now, number, sent);
         true
     }
@@ -255,13 +261,22 @@ struct Packet<'a> {
     limit: usize,
     records: Vec<Record>,
     eliciting: bool,
+    /// Whether it counts against the window, if it elicits an acknowledgement.
+    in_flight: bool,
 }
 
 impl<'a> Packet<'a> {
     fn begin(buf: &'a mut Vec<u8>, size: usize) -> Self {
         let start = buf.len();
         buf.resize(start + SHORT_HEADER, 0);
-        Self { buf, start, limit: start + size - TAG_LEN, records: Vec::new(), eliciting: false }
+        Self {
+            buf,
+            start,
+            limit: start + size - TAG_LEN,
+            records: Vec::new(),
+            eliciting: false,
+            in_flight: true,
+        }
     }
 
     fn is_empty(&self) -> bool {

@@ -23,6 +23,13 @@ pub(crate) enum Record {
     Farewell,
 }
 
+impl Record {
+    /// Whether it is of a session frame (SPEC 5, column S).
+    pub(crate) const fn is_of_session(&self) -> bool {
+        matches!(self, Self::Session(..))
+    }
+}
+
 /// News for the session, in the order it happened.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
@@ -68,6 +75,7 @@ impl Connection {
             }
         }
         self.carried |= news.acked;
+        self.stale_from = self.stale_from.filter(|first| news.highest < Some(*first));
         self.lose(&mut outcome, settled);
         Ok(news)
     }
@@ -111,7 +119,10 @@ impl Connection {
     fn lose(&mut self, outcome: &mut Outcome<Vec<Record>>, settled: &mut Vec<Settled>) {
         for record in outcome.lost.drain(..).flat_map(|(_, records)| records) {
             match record {
-                Record::Session(epoch, record) => settled.push(Settled::Lost(epoch, record)),
+                Record::Session(epoch, record) => {
+                    self.under_way -= 1;
+                    settled.push(Settled::Lost(epoch, record));
+                }
                 Record::Challenge(challenge) => self.path.migration.on_challenge_lost(challenge),
                 Record::Farewell => self.repeat_farewell(),
                 // HELLO rides on every packet anyway, and a newer ACK says all that the lost one said.
@@ -122,7 +133,10 @@ impl Connection {
 
     fn on_record_acked(&mut self, record: Record, settled: &mut Vec<Settled>) {
         match record {
-            Record::Session(epoch, record) => settled.push(Settled::Acked(epoch, record)),
+            Record::Session(epoch, record) => {
+                self.under_way -= 1;
+                settled.push(Settled::Acked(epoch, record));
+            }
             Record::Hello => self.hello = None,
             Record::Ack(largest) => self.path.acks.on_ack_of_ack(largest),
             Record::Challenge(_) | Record::Farewell => {}

@@ -2,7 +2,7 @@
 //! when nothing answers.
 //!
 //! The link owns its parts and contains no mechanism: the life is in `lifecycle`, the choice of connection in
-//! `election`, attempts in `dial`, tries in `ladder`, HELLO in `resume`, the end in `close` and `farewell`. After
+//! `election`, attempts in `dial`, tries in `recover` and `ladder`, HELLO in `resume`, the end in `close` and `farewell`. After
 //! every entry `Link::update` looks at the whole once and lets each part draw its conclusions.
 
 mod addresses;
@@ -17,10 +17,11 @@ pub mod history;
 mod ladder;
 pub mod lifecycle;
 mod receive;
+mod recover;
 mod resume;
 mod snapshot;
 
-use core::{net::SocketAddr, time::Duration};
+use core::net::SocketAddr;
 
 pub(crate) use self::{
     addresses::Addresses,
@@ -52,12 +53,6 @@ use crate::{
     wire::{MAX_DATAGRAM, frame::CloseCode},
 };
 
-/// A connection not heard from for this long carries nothing new until a PING on it is answered (SPEC 6.6).
-const STALE: Duration = Duration::from_secs(30);
-
-/// Handshakes that silence alone asks for are at least this far apart (SPEC 6.3): each side makes ten a minute at most.
-const APART: Duration = Duration::from_secs(6);
-
 /// Names a link within its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LinkKey(pub(crate) u32);
@@ -76,6 +71,8 @@ pub(crate) struct Link {
     attempts: Vec<Attempt>,
     pub(crate) connections: Vec<Connection>,
     ladder: Option<Ladder>,
+    /// When a side that can only wait asks next whether the peer is still there.
+    question_at: Option<Instant>,
     check: Option<Check>,
     /// When the peer's former process may be believed again.
     switch_settles: Option<Instant>,
@@ -115,6 +112,7 @@ impl Link {
             attempts: Vec::new(),
             connections: Vec::new(),
             ladder: None,
+            question_at: None,
             check: None,
             switch_settles: None,
             closing: Closing::Open,
@@ -177,36 +175,6 @@ impl Link {
         !self.is_needed()
             && self.winner().is_none()
             && self.connections.iter().all(|it| it.farewell.is_none())
-    }
-
-    /// Every path is in doubt: the process slept, or the network changed (SPEC 6.2).
-    pub(crate) fn doubt(&mut self, ctx: &mut Context<'_>, cause: Cause) {
-        self.cause = cause;
-        for connection in &mut self.connections {
-            connection.path.suspect(ctx.now);
-        }
-        self.pull_forward(ctx.now);
-    }
-
-    /// Makes the next try due (SPEC 6.4).
-    pub(crate) fn pull_forward(&mut self, now: Instant) {
-        if let Some(ladder) = &mut self.ladder {
-            ladder.pull_forward(now);
-        }
-    }
-
-    /// The peer says with a token that it does not know this connection (SPEC 4.6).
-    pub(crate) fn on_unknown(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
-        ctx.shared.stats.mark(Mark::UnknownBelieved);
-        if self.check.is_some_and(|check| check.old == key) {
-            return self.end_check(ctx, false);
-        }
-        self.cause = Cause::Unknown;
-        let now = ctx.now;
-        if let Some(connection) = self.connection_mut(key) {
-            connection.path.suspect(now);
-        }
-        self.pull_forward(now);
     }
 
     /// The token that belongs to an id of the peer's.
@@ -290,65 +258,13 @@ impl Link {
         }
     }
 
-    /// Whether something is owed to the peer or wanted from it (SPEC 6.3).
+    /// Whether something is owed to the peer or wanted from it (SPEC 6.3). What is under way is owed as well: the peer
+    /// may wait for just that DONE or CREDIT.
     fn is_needed(&self) -> bool {
-        let owed = self.session.owes() || self.session.awaits_processing();
+        let bound = Bound::To(self.session.epoch());
+        let under_way = self.connections.iter().any(|it| it.bound == bound && it.under_way > 0);
+        let owed = under_way || self.session.owes() || self.session.awaits_processing();
         self.wanted || owed || !self.closing.is_open()
-    }
-
-    fn govern_ladder(&mut self, ctx: &mut Context<'_>, needed: bool) {
-        let searching = needed
-            && match self.state {
-                LinkState::Connecting => !self.is_refused(ctx.now),
-                LinkState::Suspect => true,
-                LinkState::Idle | LinkState::Connected => false,
-            };
-        let renewing = self.state == LinkState::Connected && self.wants_new_connection(ctx, needed);
-        match (&self.ladder, searching, renewing) {
-            (Some(ladder), true, _) if ladder.probes() => {}
-            (_, true, _) => self.ladder = Some(Ladder::start(ctx.now, self.dials_from(ctx.now))),
-            (Some(ladder), false, true) if !ladder.probes() => {}
-            (_, false, true) => self.ladder = Some(Ladder::start_without_probes(ctx.now)),
-            (None, false, false) => {}
-            (Some(_), false, false) => {
-                self.ladder = None;
-                self.stop_dialling(ctx);
-            }
-        }
-    }
-
-    /// When a silent path is to be helped by a new connection: not within [`APART`] of the last one, since on a
-    /// path that loses much, probes answer the question as well and cost neither side a handshake.
-    fn dials_from(&self, now: Instant) -> Instant {
-        let silent = self.state == LinkState::Suspect && self.cause == Cause::Silence;
-        let last = self.connections.iter().map(|it| it.born).max().filter(|_| silent);
-        last.map_or(now, |born| now.max(born + APART))
-    }
-
-    /// The peer does not want to be dialled for now; a connection that exists may be probed all the same.
-    fn is_refused(&self, now: Instant) -> bool {
-        self.refused_until.is_some_and(|until| now < until)
-    }
-
-    /// Keys are renewed by use: an idle connection may keep its own until something is to be sent (SPEC 3.3).
-    fn wants_new_connection(&self, ctx: &Context<'_>, needed: bool) -> bool {
-        let in_use = needed || self.dial.is_active();
-        let worn = in_use && self.winner().is_some_and(|winner| winner.keys_are_worn(ctx));
-        self.closing.is_open() && (self.redial_wanted || worn)
-    }
-
-    /// After 30 s of silence a PING goes before anything new (SPEC 7.1).
-    fn ask_if_still_there(&mut self, ctx: &mut Context<'_>) {
-        let pending = self.session.has_pending(true);
-        let now = ctx.now;
-        let Some(key) = self.election.winner() else { return };
-        if let Some(winner) =
-            self.connection_mut(key).filter(|it| pending && it.is_stale(now) && !it.stale_pinged)
-        {
-            winner.ping_due = true;
-            winner.stale_pinged = true;
-            ctx.shared.stats.mark(Mark::HeldWhileStale);
-        }
     }
 
     fn take_session_events(&mut self, ctx: &mut Context<'_>) {
@@ -379,6 +295,7 @@ impl Link {
             consider(soonest(connection.ends_at, connection.prove_by), Reason::Drain);
             consider(connection.farewell.as_ref().and_then(|farewell| farewell.again_at), Reason::Close);
         }
+        consider(self.question_at, Reason::Question);
         consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
         consider(self.attempt_deadline(), Reason::Attempt);
         consider(self.check.map(|check| check.until), Reason::Check);
@@ -420,23 +337,6 @@ impl Link {
         self.drop_full(ctx);
         self.wipe_idle_keys(ctx);
         self.climb(ctx);
-    }
-
-    fn climb(&mut self, ctx: &mut Context<'_>) {
-        let Some(ladder) = &mut self.ladder else { return };
-        let due = ladder.take_due(ctx.now, &mut ctx.shared.rng);
-        if due.probe {
-            for connection in
-                self.connections.iter_mut().filter(|it| it.path.is_suspect() && it.ends_at.is_none())
-            {
-                connection.ping_due = true;
-                connection.path.migration.repeat();
-                connection.repeat_farewell();
-            }
-        }
-        if (due.dial_known || due.dial_other) && !self.is_refused(ctx.now) {
-            self.dial(ctx, due.dial_known, due.dial_other);
-        }
     }
 
     fn drop_ended(&mut self, ctx: &mut Context<'_>) {
@@ -520,16 +420,8 @@ impl Context<'_> {
 }
 
 impl Connection {
-    fn is_stale(&self, now: Instant) -> bool {
-        now.saturating_since(self.last_heard) >= STALE
-    }
-
     /// Whether it can send no more: its ledger is full of unanswered probes, or its key is used up.
     fn is_spent(&self) -> bool {
         (self.path.recovery.is_full() && self.path.is_suspect()) || self.keys.is_spent()
-    }
-
-    fn keys_are_worn(&self, ctx: &Context<'_>) -> bool {
-        self.is_worn(ctx.now, ctx.shared.config.rekey_after)
     }
 }

@@ -6,6 +6,7 @@ use super::{
     Context, Link,
     election::{Ballot, ConnectionKey},
     history::Cause,
+    recover::STALE,
 };
 use crate::{
     connection::{Bound, Opened, Settled},
@@ -58,8 +59,10 @@ impl Link {
         datagram: &[u8],
     ) {
         let Some(connection) = self.connection_mut(key) else { return };
+        if ctx.now.saturating_since(connection.last_heard) >= STALE && connection.stale_from.is_none() {
+            connection.ask_afresh();
+        }
         connection.last_heard = ctx.now;
-        connection.stale_pinged = false;
         connection.path.on_authentic(ctx.now, from, opened.number, datagram.len(), &mut ctx.shared.rng);
         self.last_active = ctx.now;
         // The peer is there: an outage may be over, so the next try is due.

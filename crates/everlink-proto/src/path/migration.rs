@@ -16,6 +16,10 @@ const MAX_CANDIDATES: u32 = 5;
 /// See [`MAX_CANDIDATES`].
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// How often a candidate is challenged: enough where a third is lost each way, and the end of it where nobody is
+/// (RFC 9000, 8.2.4). A newer packet from there begins anew.
+const MAX_CHALLENGES: u32 = 8;
+
 /// Answers that wait to be sent; the newest wins. A peer needs two outstanding at most.
 const MAX_RESPONSES: usize = 4;
 
@@ -41,6 +45,8 @@ struct Candidate {
     /// Bytes that came from there, less those that went there.
     budget: u64,
     due: bool,
+    /// How often the challenge may still go there.
+    left: u32,
     /// The challenge to the address in use.
     old_due: bool,
 }
@@ -102,7 +108,8 @@ impl Migration {
             return;
         }
         let size = u64::try_from(size).unwrap_or(0);
-        if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.address == from) {
+        let known = |candidate: &&mut Candidate| candidate.address == from && !candidate.is_given_up();
+        if let Some(candidate) = self.candidate.as_mut().filter(known) {
             candidate.budget = candidate.budget.saturating_add(size);
             candidate.newest = candidate.newest.max(number);
             return;
@@ -116,6 +123,7 @@ impl Migration {
             newest: number,
             budget: size,
             due: true,
+            left: MAX_CHALLENGES,
             old_due: true,
         });
     }
@@ -162,14 +170,14 @@ impl Migration {
     pub(crate) fn on_challenge_lost(&mut self, challenge: [u8; 8]) {
         if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.challenge == challenge)
         {
-            candidate.due = true;
+            candidate.due = candidate.left > 0;
         }
     }
 
     /// Sends the challenge again: nothing was heard.
     pub(crate) fn repeat(&mut self) {
         if let Some(candidate) = &mut self.candidate {
-            candidate.due = true;
+            candidate.due = candidate.left > 0;
         }
     }
 
@@ -187,7 +195,10 @@ impl Migration {
         if let Some(candidate) = &mut self.candidate {
             if errand.to == candidate.address {
                 candidate.budget = candidate.budget.saturating_sub(as_u64(size));
-                candidate.due &= errand.challenge.is_none();
+                if errand.challenge.is_some() {
+                    candidate.due = false;
+                    candidate.left = candidate.left.saturating_sub(1);
+                }
             } else if errand.challenge.is_some() {
                 candidate.old_due = false;
             }
@@ -216,6 +227,13 @@ impl Migration {
         [candidate.address, self.remote].into_iter().filter(|to| affordable(*to)).find_map(|to| {
             challenge_to(to).map(|challenge| Errand { to, challenge: Some(challenge), response: None })
         })
+    }
+}
+
+impl Candidate {
+    /// Whether it was challenged often enough.
+    const fn is_given_up(&self) -> bool {
+        self.left == 0 && !self.due
     }
 }
 

@@ -117,7 +117,7 @@ impl Path {
         if self.suspicion.is_none() {
             let first_probe = self.next_number();
             self.suspicion = Some(Suspicion { since: now, first_probe });
-            self.recovery.set_suspect(true);
+            self.recovery.set_suspect(Some(now));
         }
     }
 
@@ -144,7 +144,7 @@ impl Path {
             return false;
         }
         self.suspicion = None;
-        self.recovery.set_suspect(false);
+        self.recovery.set_suspect(None);
         self.recovery.reset_after_outage(now);
         true
     }

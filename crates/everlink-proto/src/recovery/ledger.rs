@@ -14,7 +14,7 @@ use crate::time::Instant;
 pub const MAX_PACKETS: usize = 32_768;
 
 /// How many numbers of lost packets are remembered, to notice when a loss was none: a round trip
-/// at a window of 1.2 MB. Only a statistic suffers when it is too few.
+/// at a window of 1.2 MB. When it is too few, a reduction without reason is not taken back.
 const MAX_LOST: usize = 1_024;
 
 /// How many passed-over numbers are remembered: the most that a full ledger can hold, twice over.
@@ -146,7 +146,9 @@ impl<R> Ledger<R> {
     /// Takes a packet out as lost. To be called in the order of numbers.
     pub(super) fn lose(&mut self, number: u64) -> Option<Sent<R>> {
         let sent = self.take(number)?;
-        remember(&mut self.lost, number, MAX_LOST);
+        if sent.packet.in_flight {
+            remember(&mut self.lost, number, MAX_LOST);
+        }
         Some(sent)
     }
 

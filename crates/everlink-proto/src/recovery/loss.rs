@@ -9,6 +9,8 @@ use crate::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     bytes: u64,
+    first: Option<u64>,
+    count: u64,
     newest: Option<Instant>,
     /// When the first ack-eliciting packet of the unbroken run under way was sent.
     run_start: Option<Instant>,
@@ -21,14 +23,17 @@ impl Losses {
     pub(super) fn add<R>(
         &mut self,
         sent_at: Instant,
+        number: u64,
         packet: &SentPacket<R>,
         measured_since: Option<Instant>,
     ) {
         if packet.in_flight {
             self.bytes += u64::from(packet.size);
+            self.first.get_or_insert(number);
+            self.count += 1;
             self.newest = Some(sent_at);
         }
-        if packet.ack_eliciting && measured_since.is_some_and(|since| since < sent_at) {
+        if packet.ack_eliciting && packet.in_flight && measured_since.is_some_and(|since| since < sent_at) {
             let start = *self.run_start.get_or_insert(sent_at);
             self.longest_run = self.longest_run.max(sent_at.saturating_since(start));
         }
@@ -39,10 +44,24 @@ impl Losses {
         self.run_start = None;
     }
 
-    /// The bytes lost, with when the last of them was sent; `None` if congestion control has
-    /// nothing to learn.
-    pub(super) fn bytes(&self) -> Option<(u64, Instant)> {
-        self.newest.map(|newest| (self.bytes, newest))
+    /// When the last of them was sent; `None` if congestion control has nothing to learn.
+    pub(super) const fn newest(&self) -> Option<Instant> {
+        self.newest
+    }
+
+    /// The bytes lost.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The lowest packet number among them.
+    pub(super) fn first(&self) -> u64 {
+        self.first.unwrap_or(0)
+    }
+
+    /// How many packets they are.
+    pub(super) const fn count(&self) -> u64 {
+        self.count
     }
 
     /// The time between the first and the last of the longest run of lost packets.

@@ -22,7 +22,7 @@ use core::time::Duration;
 
 pub use self::ack::{AckTracker, MAX_ACK_DELAY, MAX_ACK_RANGES};
 pub use self::answer::{AckError, Outcome, SendBudget, SentPacket, Stats, Timeout};
-use self::congestion::{Algorithm, Controller};
+use self::congestion::{Algorithm, Controller, Loss};
 pub use self::ledger::MAX_PACKETS;
 use self::ledger::{Ledger, Sent, Slot};
 use self::loss::Losses;
@@ -39,6 +39,16 @@ pub const PACKET_THRESHOLD: u64 = 3;
 /// round trips, as far as RACK goes (RFC 8985 7.2).
 const MAX_TOLERANCE: u32 = 7;
 
+/// After so many reductions without one packet that was merely late, the tolerance for reordering is forgotten
+/// (`reo_wnd_persist` of RFC 8985, 6.2.4).
+const TOLERANCE_LASTS: u32 = 16;
+
+/// The weight of one packet in the moving average of what is lost: 2^-5.
+const LOSS_WEIGHT: u32 = 5;
+
+/// All of it, in the fixed point of that average.
+const EVERYTHING: u32 = 1 << 16;
+
 /// Losses without a break over this many probe timeouts are persistent congestion (RFC 9002, 7.6.1).
 const PERSISTENT_TIMEOUTS: u32 = 3;
 
@@ -50,6 +60,9 @@ const MAX_BACKOFF: u32 = 12;
 /// and three of them in a row would hide a cut for a minute; round trips beyond 2 s are not catered for
 /// (SPEC 6.2).
 const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// The longest that an overtaken packet is waited for, for the same reason: two round trips of 2 s.
+const MAX_LOSS_DELAY: Duration = Duration::from_secs(4);
 
 /// After this many packets in a row that elicit nothing, one should (RFC 9000, 13.2.4).
 const MAX_SILENT_PACKETS: u32 = 32;
@@ -74,6 +87,12 @@ pub struct Recovery<R> {
     /// How often packets declared lost turned out to be late: a path that reorders is given more time
     /// (RFC 9002 6.1.1 permits it, RFC 8985 6.2 does it).
     tolerance: u32,
+    /// Reductions since a packet was last found to be merely late.
+    reductions: u32,
+    /// The last reduction of the window, until it is taken back.
+    episode: Episode,
+    /// The share of recent packets that were lost, of [`EVERYTHING`].
+    lossiness: u32,
     silent_packets: u32,
     suspect: bool,
     /// Packets below this number were sent into a window that was full, or kept from being so by
@@ -81,9 +100,20 @@ pub struct Recovery<R> {
     window_tried_below: u64,
     /// Packets sent before the end of the last outage tell congestion control nothing.
     judged_since: Instant,
+    /// And those sent before its beginning are no samples of the round trip.
+    sampled_since: Instant,
     /// Packets that one acknowledgement settled, kept for its buffer.
     credits: Vec<Credit>,
     stats: Stats,
+}
+
+/// The losses for which the window was reduced last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Episode {
+    /// The first packet lost.
+    first: u64,
+    /// How many of them have not turned up.
+    missing: u64,
 }
 
 /// What congestion control needs to know of an acknowledged packet.
@@ -111,10 +141,14 @@ impl<R> Recovery<R> {
             probe_from: Instant::ZERO,
             probe_count: 0,
             tolerance: 0,
+            reductions: 0,
+            episode: Episode::default(),
+            lossiness: 0,
             silent_packets: 0,
             suspect: false,
             window_tried_below: 0,
             judged_since: Instant::ZERO,
+            sampled_since: Instant::ZERO,
             credits: Vec::new(),
             stats: Stats::default(),
         };
@@ -125,6 +159,8 @@ impl<R> Recovery<R> {
     /// Starts from what another path found out about the same pair of addresses.
     pub fn inherit(&mut self, other: &Self) {
         self.rtt.inherit(&other.rtt);
+        (self.tolerance, self.reductions) = (other.tolerance, other.reductions);
+        self.lossiness = other.lossiness;
         self.controller.inherit(other.window(), other.controller.slow_start_threshold());
         self.set_pace();
     }
@@ -190,9 +226,7 @@ impl<R> Recovery<R> {
         else {
             return Ok(());
         };
-        let spurious: u64 = ranges.iter().map(|range| self.ledger.find_lost(range)).sum();
-        self.stats.spurious += spurious;
-        self.tolerance = (self.tolerance + u32::from(spurious > 0)).min(MAX_TOLERANCE);
+        let spurious = self.find_late(ranges);
         self.collect_acked(ranges, out);
         self.largest_acked = self.largest_acked.max(Some(largest));
         if rtt_counts {
@@ -227,9 +261,13 @@ impl<R> Recovery<R> {
         Some(Timeout::Probe)
     }
 
-    /// Stops the probe timeout, since the owner probes on its own schedule, or starts it again.
-    pub const fn set_suspect(&mut self, suspect: bool) {
-        self.suspect = suspect;
+    /// Stops the probe timeout, since the owner doubts the path since then and probes on its own schedule; or starts
+    /// it again. What was sent before is no sample: its answer tells how long the outage or the sleep was.
+    pub const fn set_suspect(&mut self, since: Option<Instant>) {
+        self.suspect = since.is_some();
+        if let Some(since) = since {
+            self.sampled_since = since;
+        }
     }
 
     /// Hands back whatever is under way as lost, because the path or its connection is given up.
@@ -281,6 +319,11 @@ impl<R> Recovery<R> {
         self.ledger.is_full()
     }
 
+    /// Whether anything is under way that the peer will acknowledge.
+    pub const fn is_waiting(&self) -> bool {
+        self.ledger.is_eliciting()
+    }
+
     /// Bytes that count against the window.
     pub const fn bytes_in_flight(&self) -> u64 {
         self.ledger.bytes_in_flight()
@@ -321,12 +364,38 @@ impl<R> Recovery<R> {
         armed.then(|| self.probe_from + (self.pto() * (1 << self.probe_count.min(MAX_BACKOFF))).min(MAX_WAIT))
     }
 
+    /// Looks for packets that were declared lost and were merely late: the path reorders and is given more time,
+    /// and a reduction for which there was no reason is taken back.
+    fn find_late(&mut self, ranges: &[RangeInclusive<u64>]) -> u64 {
+        let first = self.episode.first;
+        let (mut late, mut of_episode) = (0, 0);
+        for range in ranges.iter().filter(|range| !range.is_empty()) {
+            of_episode += self.ledger.find_lost(&(*range.start().max(&first)..=*range.end()));
+            late += self.ledger.find_lost(range);
+        }
+        late += of_episode;
+        if late > 0 {
+            self.stats.spurious += late;
+            self.tolerance = (self.tolerance + 1).min(MAX_TOLERANCE);
+            self.reductions = 0;
+        }
+        if of_episode > 0 && self.episode.missing > 0 {
+            self.episode.missing = self.episode.missing.saturating_sub(of_episode);
+            if self.episode.missing == 0 {
+                self.controller.undo();
+                self.set_pace();
+            }
+        }
+        late
+    }
+
     /// Takes newly acknowledged packets out of the ledger, oldest first.
     fn collect_acked(&mut self, ranges: &[RangeInclusive<u64>], out: &mut Outcome<R>) {
         self.credits.clear();
         for range in ranges.iter().rev() {
             for number in self.ledger.clip(range) {
                 let Some(Sent { at, packet }) = self.ledger.take(number) else { continue };
+                self.lossiness -= self.lossiness >> LOSS_WEIGHT;
                 let (bytes, ack_eliciting) = (packet.bytes_in_flight(), packet.ack_eliciting);
                 self.credits.push(Credit { number, sent_at: at, bytes, ack_eliciting });
                 out.acked.push((number, packet.records));
@@ -338,7 +407,11 @@ impl<R> Recovery<R> {
     /// A sample needs the largest number to be news and the peer to have had a reason to answer
     /// (RFC 9002, 5.1).
     fn sample_rtt(&mut self, now: Instant, largest: u64, ack_delay: Duration) {
-        let newest = self.credits.iter().find(|credit| credit.number == largest);
+        // The answer to a challenge elsewhere tells how far that is.
+        let counts = |it: &&Credit| {
+            it.number == largest && it.sent_at >= self.sampled_since && (it.bytes > 0 || !it.ack_eliciting)
+        };
+        let newest = self.credits.iter().find(counts);
         if let Some(newest) = newest.filter(|_| self.credits.iter().any(|credit| credit.ack_eliciting)) {
             let sample = now.saturating_since(newest.sent_at);
             self.rtt.update(sample, ack_delay.min(MAX_ACK_DELAY));
@@ -373,7 +446,8 @@ impl<R> Recovery<R> {
             }
             if let Some(Sent { at, packet }) = self.ledger.lose(number) {
                 if at >= self.judged_since {
-                    losses.add(at, &packet, self.measured_since);
+                    losses.add(at, number, &packet, self.measured_since);
+                    self.lossiness += (EVERYTHING - self.lossiness) >> LOSS_WEIGHT;
                 }
                 self.stats.lost += 1;
                 out.lost.push((number, packet.records));
@@ -391,17 +465,27 @@ impl<R> Recovery<R> {
     /// How long after it was sent an overtaken packet is lost.
     fn loss_delay(&self) -> Duration {
         let delay = self.rtt.loss_delay();
-        delay + delay * self.tolerance / 8
+        (delay + delay * self.tolerance / 8).min(MAX_LOSS_DELAY)
     }
 
     fn shrink_window(&mut self, now: Instant, losses: &Losses) {
-        let Some((bytes, newest)) = losses.bytes() else { return };
+        let Some(newest) = losses.newest() else { return };
         let persistent = losses.longest_run() > self.pto() * PERSISTENT_TIMEOUTS;
         if persistent {
             self.rtt.restart_min();
             self.stats.persistent += 1;
         }
-        self.controller.on_loss(now, newest, bytes, persistent);
+        let congested = self.rtt.shows_queue() || self.lossiness > EVERYTHING / 2;
+        let loss = Loss { sent_at: newest, bytes: losses.bytes(), persistent, congested };
+        if self.controller.on_loss(now, loss) {
+            self.episode = Episode { first: losses.first(), missing: losses.count() };
+            self.reductions += 1;
+            if self.reductions >= TOLERANCE_LASTS {
+                (self.tolerance, self.reductions) = (0, 0);
+            }
+        } else if self.episode.missing > 0 {
+            self.episode.missing += losses.count();
+        }
         self.set_pace();
     }
 

@@ -7,8 +7,12 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// The least a full bucket holds: the initial window leaves in one go (RFC 9002, 7.7).
-const BURST_PACKETS: u64 = 10;
+/// The least a full bucket holds in slow start: the initial window leaves in one go (RFC 9002, 7.7).
+const FIRST_BURST: u64 = 10;
+
+/// And afterwards: what a delayed acknowledgement lets go. The buffers of slow paths may hold no more, and lose the
+/// rest of a longer burst however low the rate is.
+const BURST: u64 = 2;
 
 /// The time at the current rate that a full bucket holds. A driver's timer is good to about 1 ms
 /// and may come 1 ms late: with less in the bucket, a fast path would be held up by the timer and
@@ -26,14 +30,14 @@ pub(super) struct Pacer {
     capacity: u64,
     tokens: u64,
     filled_at: Instant,
-    burst: u64,
+    max_datagram: u64,
 }
 
 impl Pacer {
     /// A pacer with a full bucket.
     pub(super) fn new(max_datagram: u64) -> Self {
-        let burst = BURST_PACKETS * max_datagram * MICROS_PER_SECOND;
-        Self { rate: 1, capacity: burst, tokens: burst, filled_at: Instant::ZERO, burst }
+        let burst = FIRST_BURST * max_datagram * MICROS_PER_SECOND;
+        Self { rate: 1, capacity: burst, tokens: burst, filled_at: Instant::ZERO, max_datagram }
     }
 
     /// Sets the rate: 5/4 of a window per round trip, so that the window and not the pacer is what
@@ -42,7 +46,8 @@ impl Pacer {
         let quarters = if slow_start { 8 } else { 5 };
         let per_second = u128::from(window) * quarters * u128::from(MICROS_PER_SECOND) / 4;
         self.rate = saturate(per_second / smoothed_rtt.as_micros().max(1)).max(1);
-        self.capacity = self.rate.saturating_mul(saturate(BURST_TIME.as_micros())).max(self.burst);
+        let burst = if slow_start { FIRST_BURST } else { BURST } * self.max_datagram * MICROS_PER_SECOND;
+        self.capacity = self.rate.saturating_mul(saturate(BURST_TIME.as_micros())).max(burst);
         self.tokens = self.tokens.min(self.capacity);
     }
 

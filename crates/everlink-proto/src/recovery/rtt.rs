@@ -57,6 +57,11 @@ impl Rtt {
         self.measured
     }
 
+    /// Whether packets take a quarter longer than they need: a queue is building up somewhere.
+    pub fn shows_queue(&self) -> bool {
+        self.smoothed > self.min + (self.min / 4).max(GRANULARITY)
+    }
+
     /// How long to wait for an acknowledgement before sending a probe, without back-off
     /// (RFC 9002, 6.2.1).
     pub fn pto_base(&self, max_ack_delay: Duration) -> Duration {

@@ -117,12 +117,12 @@ fn probe_timeouts_double_until_something_is_heard() {
 fn a_suspect_path_gives_nothing_up_and_still_listens() {
     let mut path = Path::measured();
     path.send(1..=3);
-    path.recovery.set_suspect(true);
+    path.recovery.set_suspect(Some(path.now));
     assert_eq!(path.recovery.poll_timeout(), None);
     path.pass(Duration::from_secs(60));
     path.ack(&[1..=3]);
     assert_eq!((path.out.acked.len(), path.lost()), (3, vec![]));
-    path.recovery.set_suspect(false);
+    path.recovery.set_suspect(None);
     path.send(4..=4);
     assert!(path.recovery.poll_timeout().is_some());
 }
@@ -399,6 +399,6 @@ fn random_step(
         8 => {
             recovery.handle_timeout(now, out);
         }
-        _ => recovery.set_suspect(rng.below(3) == 0),
+        _ => recovery.set_suspect((rng.below(3) == 0).then_some(now)),
     }
 }

@@ -15,6 +15,12 @@ pub struct Snapshot {
     pub open_cost: u64,
     /// Credit of the link that is left for sending.
     pub link_credit: u64,
+    /// Total credit of the link granted to the peer.
+    pub link_granted: u64,
+    /// How much of it the peer has used.
+    pub link_used: u64,
+    /// How much of that the application has not taken.
+    pub link_held: u64,
     /// Whether something waits for the peer's credit.
     pub blocked_by_credit: bool,
     /// Items that the application has not taken.
@@ -65,6 +71,9 @@ impl Session {
             open_messages: self.outbound.receipts.open(),
             open_cost: self.outbound.receipts.used(),
             link_credit: self.outbound.link.available(),
+            link_granted: self.inbound.link.granted(),
+            link_used: self.inbound.link.seen(),
+            link_held: self.inbound.link.held(),
             blocked_by_credit: self.blocked_by_credit(),
             inbox_items: self.inbound.inbox.len(),
             inbox_cost: self.inbound.inbox.cost(),

@@ -76,7 +76,7 @@ impl App {
 
     pub(super) fn read_stream(&mut self, turn: &mut Turn<'_>, peer: usize, stream: StreamId) {
         if turn.at < self.slow_until {
-            self.unread.insert(peer);
+            self.unread_streams.insert((peer, stream));
             return;
         }
         let id = turn.directory.id(peer);
@@ -109,10 +109,5 @@ impl App {
         }
         self.incoming.remove(&(peer, stream));
         turn.endpoint.release_stream(turn.now, id, stream);
-    }
-
-    pub(super) fn forget_streams(&mut self, peer: usize) {
-        self.outgoing.retain(|(to, _), _| *to != peer);
-        self.incoming.retain(|(from, _), _| *from != peer);
     }
 }

@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use super::{Controller, RecoveryPeriod, initial_window, maximum_window, minimum_window};
+use super::{Controller, Loss, RecoveryPeriod, initial_window, least_window, maximum_window, minimum_window};
 use crate::recovery::rtt::Rtt;
 use crate::time::Instant;
 
@@ -48,6 +48,18 @@ pub(super) struct Cubic {
     /// Since when the window has not been what limits the sender: time that does not count.
     paused: Option<Instant>,
     last_ack: Option<Instant>,
+    /// What the last reduction found, to take it back.
+    before: Option<Before>,
+}
+
+/// What RFC 9438, 4.9.2, restores.
+#[derive(Debug)]
+struct Before {
+    window: u64,
+    threshold: Option<u64>,
+    plateau: u64,
+    prior: u64,
+    epoch: Option<Epoch>,
 }
 
 /// One stretch of congestion avoidance.
@@ -73,6 +85,7 @@ impl Cubic {
             epoch: None,
             paused: None,
             last_ack: None,
+            before: None,
         }
     }
 
@@ -125,11 +138,19 @@ impl Cubic {
         }
     }
 
-    fn reduce(&mut self, now: Instant) {
+    fn reduce(&mut self, now: Instant, congested: bool) {
+        self.before = Some(Before {
+            window: self.window,
+            threshold: self.threshold,
+            plateau: self.plateau,
+            prior: self.prior,
+            epoch: self.epoch.take(),
+        });
         self.recovery = RecoveryPeriod(Some(now));
         self.prior = self.window;
         self.plateau = if self.window < self.plateau { part(self.window, CONVERGENCE) } else { self.window };
-        self.window = part(self.window, BETA).max(minimum_window(self.max_datagram));
+        let least = least_window(self.max_datagram, self.window, congested);
+        self.window = part(self.window, BETA).max(least);
         self.threshold = Some(self.window);
         self.end_epoch();
     }
@@ -159,17 +180,30 @@ impl Controller for Cubic {
         }
     }
 
-    fn on_loss(&mut self, now: Instant, sent_at: Instant, _: u64, persistent: bool) {
-        if !self.recovery.covers(sent_at) {
-            self.reduce(now);
+    fn on_loss(&mut self, now: Instant, loss: Loss) -> bool {
+        let is_news = !self.recovery.covers(loss.sent_at);
+        if is_news {
+            self.reduce(now, loss.congested);
         }
-        if persistent {
+        if loss.persistent {
             // RFC 9438, 4.8: after a timeout, the plateau is where avoidance starts again.
             self.recovery = RecoveryPeriod::default();
             self.window = minimum_window(self.max_datagram);
             self.plateau = 0;
             self.end_epoch();
         }
+        is_news
+    }
+
+    fn undo(&mut self) {
+        let Some(before) = self.before.take() else { return };
+        self.recovery = RecoveryPeriod::default();
+        self.window = self.window.max(before.window);
+        self.threshold = before.threshold;
+        self.plateau = before.plateau;
+        self.prior = before.prior;
+        self.epoch = before.epoch;
+        self.carry = 0;
     }
 
     fn window(&self) -> u64 {

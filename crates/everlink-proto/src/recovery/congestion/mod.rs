@@ -23,9 +23,11 @@ pub trait Controller: Send + fmt::Debug {
     /// was not what held the sender back: then its size proved nothing and must not grow.
     fn on_ack(&mut self, now: Instant, sent_at: Instant, bytes: u64, rtt: &Rtt, app_limited: bool);
 
-    /// `bytes` were lost, the last of them sent at `sent_at`. `persistent` says that nothing came
-    /// through for several probe timeouts (RFC 9002, 7.6).
-    fn on_loss(&mut self, now: Instant, sent_at: Instant, bytes: u64, persistent: bool);
+    /// Packets were lost. Says whether the window was reduced for it: losses of one round trip are one event.
+    fn on_loss(&mut self, now: Instant, loss: Loss) -> bool;
+
+    /// Every packet of the last reduction turned out to be merely late: takes it back (RFC 9438, 4.9).
+    fn undo(&mut self);
 
     /// How many bytes may be in flight.
     fn window(&self) -> u64;
@@ -46,6 +48,20 @@ pub trait Controller: Send + fmt::Debug {
     fn in_slow_start(&self) -> bool {
         self.slow_start_threshold().is_none_or(|threshold| self.window() < threshold)
     }
+}
+
+/// What congestion control is told of packets lost together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// When the last of them was sent.
+    pub sent_at: Instant,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Nothing came through for several probe timeouts (RFC 9002, 7.6).
+    pub persistent: bool,
+    /// Round trips are longer than they need be, or most of what is sent is lost: a queue may be why. Else the
+    /// path loses at random, and fewer packets would only be fewer.
+    pub congested: bool,
 }
 
 /// The controllers there are.
@@ -78,6 +94,14 @@ const fn initial_window(max_datagram: u64) -> u64 {
 /// (RFC 9002, 7.2).
 const fn minimum_window(max_datagram: u64) -> u64 {
     2 * max_datagram
+}
+
+/// Where a reduction stops. Without a sign of a queue that is the initial window: what may be sent into a path of
+/// which nothing is known (RFC 9002, 7.2) is not too much for one that has shown no queue. A window of two packets
+/// would take minutes for a megabyte on a long path that loses a fifth at random (SPEC 6.1).
+fn least_window(max_datagram: u64, window: u64, congested: bool) -> u64 {
+    let minimum = minimum_window(max_datagram);
+    if congested { minimum } else { initial_window(max_datagram).min(window).max(minimum) }
 }
 
 /// What a window never goes above: as many packets as the ledger holds.

@@ -1,6 +1,6 @@
 //! `NewReno` (RFC 9002, section 7): one packet more each round trip, half after a loss.
 
-use super::{Controller, RecoveryPeriod, initial_window, maximum_window, minimum_window};
+use super::{Controller, Loss, RecoveryPeriod, initial_window, least_window, maximum_window, minimum_window};
 use crate::recovery::rtt::Rtt;
 use crate::time::Instant;
 
@@ -13,6 +13,8 @@ pub(super) struct NewReno {
     recovery: RecoveryPeriod,
     /// Acknowledged in congestion avoidance since the window last grew.
     acked: u64,
+    /// Window and threshold before the last reduction, to take it back.
+    before: Option<(u64, Option<u64>)>,
 }
 
 impl NewReno {
@@ -23,6 +25,7 @@ impl NewReno {
             threshold: None,
             recovery: RecoveryPeriod::default(),
             acked: 0,
+            before: None,
         }
     }
 
@@ -49,18 +52,28 @@ impl Controller for NewReno {
         }
     }
 
-    fn on_loss(&mut self, now: Instant, sent_at: Instant, _: u64, persistent: bool) {
-        let floor = minimum_window(self.max_datagram);
-        if !self.recovery.covers(sent_at) {
+    fn on_loss(&mut self, now: Instant, loss: Loss) -> bool {
+        let is_news = !self.recovery.covers(loss.sent_at);
+        if is_news {
+            self.before = Some((self.window, self.threshold));
             self.recovery = RecoveryPeriod(Some(now));
-            self.window = (self.window / 2).max(floor);
+            let least = least_window(self.max_datagram, self.window, loss.congested);
+            self.window = (self.window / 2).max(least);
             self.threshold = Some(self.window);
             self.acked = 0;
         }
-        if persistent {
+        if loss.persistent {
             self.recovery = RecoveryPeriod::default();
-            self.window = floor;
+            self.window = minimum_window(self.max_datagram);
         }
+        is_news
+    }
+
+    fn undo(&mut self) {
+        let Some((window, threshold)) = self.before.take() else { return };
+        self.recovery = RecoveryPeriod::default();
+        self.window = self.window.max(window);
+        self.threshold = threshold;
     }
 
     fn window(&self) -> u64 {

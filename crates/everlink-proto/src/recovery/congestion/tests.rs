@@ -16,6 +16,16 @@ fn ack(controller: &mut dyn Controller, sent_at: Instant, bytes: u64) {
     controller.on_ack(LATER + Duration::from_millis(50), sent_at, bytes, &Rtt::default(), false);
 }
 
+/// A packet lost to a queue, sent at `sent_at`.
+pub(super) const fn loss(sent_at: Instant) -> Loss {
+    Loss { sent_at, bytes: PACKET, persistent: false, congested: true }
+}
+
+/// And nothing came through for long.
+pub(super) const fn persistent(sent_at: Instant) -> Loss {
+    Loss { persistent: true, ..loss(sent_at) }
+}
+
 #[test]
 fn cubic_is_the_default() {
     assert_eq!(Algorithm::default().build(PACKET).name(), "CUBIC");
@@ -48,14 +58,14 @@ fn an_underused_window_does_not_grow() {
 #[test]
 fn losses_of_one_round_trip_reduce_once_and_acks_of_it_do_not_grow() {
     each(|mut controller| {
-        controller.on_loss(LATER, NOW, PACKET, false);
+        controller.on_loss(LATER, loss(NOW));
         let reduced = controller.window();
         assert!(reduced < 12_000);
         assert_eq!(controller.slow_start_threshold(), Some(reduced));
-        controller.on_loss(LATER, LATER, PACKET, false);
+        controller.on_loss(LATER, loss(LATER));
         ack(&mut *controller, NOW, 12_000);
         assert_eq!(controller.window(), reduced);
-        controller.on_loss(LATER + Duration::from_millis(1), LATER + Duration::from_micros(1), PACKET, false);
+        controller.on_loss(LATER + Duration::from_millis(1), loss(LATER + Duration::from_micros(1)));
         assert!(controller.window() < reduced);
     });
 }
@@ -63,12 +73,12 @@ fn losses_of_one_round_trip_reduce_once_and_acks_of_it_do_not_grow() {
 #[test]
 fn the_window_never_goes_below_two_packets_and_persistent_congestion_takes_it_there() {
     each(|mut controller| {
-        controller.on_loss(LATER, NOW, PACKET, true);
+        controller.on_loss(LATER, persistent(NOW));
         assert_eq!(controller.window(), 2 * PACKET);
         assert!(controller.in_slow_start());
         for step in 2..40 {
             let sent_at = LATER + Duration::from_secs(step);
-            controller.on_loss(sent_at + Duration::from_millis(1), sent_at, PACKET, false);
+            controller.on_loss(sent_at + Duration::from_millis(1), loss(sent_at));
             assert_eq!(controller.window(), 2 * PACKET);
         }
     });
@@ -85,7 +95,7 @@ fn the_window_never_outgrows_the_ledger() {
 #[test]
 fn reset_returns_to_the_start_and_inheritance_skips_it() {
     each(|mut controller| {
-        controller.on_loss(LATER, NOW, PACKET, true);
+        controller.on_loss(LATER, persistent(NOW));
         controller.reset();
         assert_eq!((controller.window(), controller.slow_start_threshold()), (12_000, None));
         controller.inherit(60_000, Some(50_000));
@@ -105,6 +115,44 @@ fn new_reno_adds_a_packet_per_window() {
     assert_eq!(controller.window(), 24_000);
     ack(&mut *controller, NOW, PACKET);
     assert_eq!(controller.window(), 25_200);
-    controller.on_loss(LATER, NOW, PACKET, false);
+    controller.on_loss(LATER, loss(NOW));
     assert_eq!(controller.window(), 12_600);
+}
+
+#[test]
+fn losses_without_a_queue_take_the_window_no_lower_than_where_it_began() {
+    each(|mut controller| {
+        controller.inherit(60_000, None);
+        for step in 2..40 {
+            let sent_at = LATER + Duration::from_secs(step);
+            controller.on_loss(sent_at, Loss { congested: false, ..loss(sent_at) });
+        }
+        assert_eq!(controller.window(), 12_000);
+    });
+}
+
+#[test]
+fn a_small_window_is_not_raised_by_a_loss() {
+    each(|mut controller| {
+        controller.inherit(3 * PACKET, None);
+        controller.on_loss(LATER, Loss { congested: false, ..loss(NOW) });
+        assert_eq!(controller.window(), 3 * PACKET);
+    });
+}
+
+#[test]
+fn a_reduction_can_be_taken_back_once() {
+    each(|mut controller| {
+        controller.inherit(60_000, None);
+        assert!(controller.on_loss(LATER, loss(NOW)));
+        assert!(!controller.on_loss(LATER, loss(NOW)), "it belongs to the same round trip");
+        controller.undo();
+        assert_eq!((controller.window(), controller.slow_start_threshold()), (60_000, None));
+        assert!(controller.on_loss(LATER, loss(LATER)));
+        let reduced = controller.window();
+        controller.undo();
+        controller.undo();
+        assert!(reduced < 60_000);
+        assert_eq!(controller.window(), 60_000);
+    });
 }

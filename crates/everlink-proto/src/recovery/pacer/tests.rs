@@ -32,15 +32,17 @@ fn assert_near(actual: u64, expected: u64) {
 }
 
 #[test]
-fn ten_packets_may_go_at_once_and_the_eleventh_waits() {
-    let mut pacer = paced(12_000, Duration::from_millis(100), false);
-    for _ in 0..10 {
-        assert_eq!(pacer.delay(Instant::ZERO, PACKET), None);
-        pacer.on_sent(Instant::ZERO, PACKET);
+fn ten_packets_may_go_at_once_in_slow_start_and_two_afterwards() {
+    // 24,000 bytes in 100 ms: 1,200 bytes in 5 ms; 15,000 bytes: in 8 ms.
+    for (slow_start, burst, wait) in [(true, 10, 5_000), (false, 2, 8_000)] {
+        let mut pacer = paced(12_000, Duration::from_millis(100), slow_start);
+        for _ in 0..burst {
+            assert_eq!(pacer.delay(Instant::ZERO, PACKET), None);
+            pacer.on_sent(Instant::ZERO, PACKET);
+        }
+        assert_eq!(pacer.delay(Instant::ZERO, PACKET), Some(Instant::from_micros(wait)));
+        assert_eq!(pacer.delay(Instant::from_micros(wait), PACKET), None);
     }
-    // 15,000 bytes in 100 ms: 1,200 bytes in 8 ms.
-    assert_eq!(pacer.delay(Instant::ZERO, PACKET), Some(Instant::from_micros(8_000)));
-    assert_eq!(pacer.delay(Instant::from_micros(8_000), PACKET), None);
 }
 
 #[test]

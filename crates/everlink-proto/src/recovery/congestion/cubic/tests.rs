@@ -1,4 +1,5 @@
 use super::*;
+use crate::recovery::congestion::tests::{loss, persistent};
 
 const PACKET: u64 = 1_200;
 const START: Instant = Instant::from_micros(1_000_000_000);
@@ -13,7 +14,7 @@ fn rtt(millis: u64) -> Rtt {
 fn reduced_from(packets: u64) -> Cubic {
     let mut cubic = Cubic::new(PACKET);
     cubic.inherit(packets * PACKET, None);
-    cubic.on_loss(START, START, PACKET, false);
+    cubic.on_loss(START, loss(START));
     cubic
 }
 
@@ -77,7 +78,7 @@ fn the_plateau_is_reached_after_the_cube_root() {
 fn a_window_that_did_not_reach_the_last_plateau_lowers_it() {
     let mut cubic = reduced_from(1_000);
     let later = START + Duration::from_secs(1);
-    cubic.on_loss(later, later, PACKET, false);
+    cubic.on_loss(later, loss(later));
     assert_eq!(cubic.plateau, 595 * PACKET);
     assert_eq!(cubic.window(), 490 * PACKET);
 }
@@ -124,7 +125,7 @@ fn after_persistent_congestion_the_plateau_is_where_avoidance_starts() {
     let rtt = rtt(50);
     let mut cubic = reduced_from(100);
     let later = START + Duration::from_secs(1);
-    cubic.on_loss(later, later, PACKET, true);
+    cubic.on_loss(later, persistent(later));
     assert_eq!(cubic.window(), 2 * PACKET);
     run(&mut cubic, later + rtt.smoothed(), Duration::from_secs(1), &rtt);
     assert!(!cubic.in_slow_start());
