@@ -108,6 +108,9 @@ pub(crate) struct SendArgs {
     /// Send again what is in doubt after the listener has restarted, though it may then arrive twice
     #[arg(long)]
     pub(crate) at_least_once: bool,
+    /// Say what becomes of each line, and at once when the listener cannot be reached
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
 }
 
 /// What a pipe can be told.

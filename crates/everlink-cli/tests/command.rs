@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Listener {
 }
 
 /// The lines of an output as they come.
-fn follow(output: ChildStdout) -> mpsc::Receiver<String> {
+fn follow(output: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         let mut all = BufReader::new(output).lines().map_while(Result::ok);
@@ -111,6 +111,38 @@ impl Drop for Listener {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+/// A sender whose lines are written one by one, and that says what becomes of them.
+struct Sender {
+    child: Child,
+    input: ChildStdin,
+    told: mpsc::Receiver<String>,
+}
+
+impl Sender {
+    fn start(ticket: &str, flags: &[&str]) -> Self {
+        let arguments = [&["send", "--verbose", ticket], flags].concat();
+        let mut child = everlink(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let (input, told) = (child.stdin.take().unwrap(), follow(child.stderr.take().unwrap()));
+        Self { child, input, told }
+    }
+
+    fn write(&mut self, line: &str) {
+        writeln!(self.input, "{line}").unwrap();
+    }
+
+    /// Waits until it says `words`.
+    fn says(&self, words: &str) {
+        while !self.told.recv_timeout(PATIENCE).unwrap().contains(words) {}
+    }
+
+    /// What it said last, and its exit code.
+    fn finish(self) -> (String, Option<i32>) {
+        drop(self.input);
+        let status = finish(self.child).status;
+        (self.told.iter().last().unwrap(), status.code())
     }
 }
 
@@ -237,61 +269,58 @@ fn two_senders_at_once_are_both_heard() {
     (0..200).for_each(|_| assert_eq!(listener.line(), "hello"));
 }
 
-/// A listener that is killed and comes back with the same key at the same address, and what its sender says in
-/// the end.
-fn kill_and_return(name: &str, flags: &[&str]) -> (Vec<String>, Output) {
+/// A listener that is killed and comes back with the same key at the same address: what it prints then, and how its
+/// sender ends.
+fn kill_and_return(name: &str, flags: &[&str]) -> (Vec<String>, (String, Option<i32>)) {
     let place = Place::new(name);
     let key = place.file("key");
     assert_eq!(output(&["key", "new", &key]).status.code(), Some(0));
     let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let first = Listener::start(&["--key", &key, "--bind", &address]);
-    let arguments = [&["send", first.ticket.as_str()], flags].concat();
-    let mut sender = everlink(&arguments).stdin(Stdio::piped()).spawn().unwrap();
-    let mut input = sender.stdin.take().unwrap();
-    writeln!(input, "before").unwrap();
+    let mut sender = Sender::start(&first.ticket, flags);
+    sender.write("before");
     assert_eq!(first.line(), "before");
-    // The line is printed before its sender hears that it was processed.
-    thread::sleep(Duration::from_millis(300));
+    sender.says("message 1 was processed");
     first.signal("-KILL");
-    writeln!(input, "meanwhile").unwrap();
-    thread::sleep(Duration::from_millis(1_500));
+    sender.write("meanwhile");
+    // It was on its way, for only an unanswered packet tells the sender that its listener is gone.
+    sender.says("waiting for");
     let second = Listener::start(&["--key", &key, "--bind", &address]);
     assert_eq!(first.ticket, second.ticket);
-    writeln!(input, "after").unwrap();
-    drop(input);
-    let sent = finish(sender);
+    sender.write("after");
+    let ended = sender.finish();
     second.signal("-INT");
-    (second.finish().0, sent)
+    (second.finish().0, ended)
 }
 
 #[test]
 fn a_sender_goes_on_by_itself_and_says_what_is_in_doubt_after_a_crash() {
-    let (lines, sent) = kill_and_return("goes-on", &[]);
+    let (lines, (complaint, code)) = kill_and_return("goes-on", &[]);
     assert_eq!(lines, ["after"]);
-    assert_eq!(sent.status.code(), Some(1));
-    let complaint = text(&sent.stderr);
+    assert_eq!(code, Some(1));
     assert!(complaint.contains("of 3 messages 2 were processed"), "{complaint}");
     assert!(complaint.contains("1 are in doubt"), "{complaint}");
 }
 
 #[test]
 fn at_least_once_sends_what_is_in_doubt_again() {
-    let (lines, sent) = kill_and_return("at-least-once", &["--at-least-once"]);
+    let (lines, (told, code)) = kill_and_return("at-least-once", &["--at-least-once"]);
     assert_eq!(lines, ["meanwhile", "after"]);
-    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent.stderr));
+    assert_eq!(code, Some(0), "{told}");
 }
 
 #[test]
 fn a_sender_that_is_interrupted_says_what_it_knows() {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let ticket = Listener::start(&["--bind", &nobody]).ticket.clone();
-    let mut sender = everlink(&["send", &ticket]).stdin(Stdio::piped()).spawn().unwrap();
-    sender.stdin.take().unwrap().write_all(b"one\ntwo\n").unwrap();
-    thread::sleep(Duration::from_millis(500));
-    assert!(Command::new("kill").args(["-INT", &sender.id().to_string()]).status().unwrap().success());
-    let sent = finish(sender);
-    assert_eq!(sent.status.code(), Some(130));
-    assert!(text(&sent.stderr).contains("of 2 messages 0 were processed"), "{}", text(&sent.stderr));
+    let mut sender = Sender::start(&ticket, &[]);
+    sender.write("one");
+    sender.write("two");
+    sender.says("message 2 is accepted");
+    assert!(Command::new("kill").args(["-INT", &sender.child.id().to_string()]).status().unwrap().success());
+    let (complaint, code) = sender.finish();
+    assert_eq!(code, Some(130));
+    assert!(complaint.contains("of 2 messages 0 were processed"), "{complaint}");
 }
 
 #[test]

@@ -35,8 +35,9 @@ pub(crate) enum Target {
 pub(crate) struct Router {
     /// Ids we issued.
     local: BTreeMap<ConnectionId, Target>,
-    /// Ids that peers issued to us, for UNKNOWN.
-    remote: BTreeMap<ConnectionId, (LinkKey, ConnectionKey)>,
+    /// Ids that peers issued to us, for UNKNOWN. Peers choose them, so one may choose what another did: each
+    /// connection has an entry of its own.
+    remote: BTreeMap<(ConnectionId, ConnectionKey), LinkKey>,
     retired: VecDeque<(Instant, ConnectionId)>,
 }
 
@@ -59,7 +60,7 @@ impl Router {
 
     /// Remembers which connection sends with an id of the peer's.
     pub(crate) fn note_remote(&mut self, id: ConnectionId, link: LinkKey, connection: ConnectionKey) {
-        self.remote.insert(id, (link, connection));
+        self.remote.insert((id, connection), link);
     }
 
     /// Who waits for packets with this id.
@@ -67,9 +68,10 @@ impl Router {
         self.local.get(&id).copied()
     }
 
-    /// Which connection sends packets with this id.
+    /// Which connection sends packets with this id: the oldest, so that nobody loses this to who comes later.
     pub(crate) fn sender(&self, id: ConnectionId) -> Option<(LinkKey, ConnectionKey)> {
-        self.remote.get(&id).copied()
+        let all = (id, ConnectionKey(0))..=(id, ConnectionKey(u64::MAX));
+        self.remote.range(all).next().map(|((_, connection), link)| (*link, *connection))
     }
 
     /// Forgets an id that no packet was ever asked for with.
@@ -79,8 +81,9 @@ impl Router {
 
     /// Stops routing to a connection; late packets are known as such for a while.
     pub(crate) fn retire(&mut self, now: Instant, local: ConnectionId, remote: ConnectionId) {
-        self.remote.remove(&remote);
-        self.local.insert(local, Target::Retired);
+        if let Some(Target::Connection(_, connection)) = self.local.insert(local, Target::Retired) {
+            self.remote.remove(&(remote, connection));
+        }
         self.retired.push_back((now, local));
         if self.retired.len() > MAX_RETIRED {
             self.forget_oldest();
@@ -110,3 +113,6 @@ impl Router {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use everlink::{ChannelOptions, Endpoint, Link, LinkState, OnRestart, SendError, Verdict};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::SendArgs;
@@ -30,12 +30,14 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
             let options = ChannelOptions { on_restart: OnRestart::Resend };
             link.set_channel(CHANNEL, options).map_err(refused)?;
         }
-        let mut sending = Sending::new(link.clone());
+        let mut sending = Sending::new(link.clone(), args.verbose);
+        let patience = if args.verbose { Duration::ZERO } else { WORTH_A_WORD };
         let ended = tokio::select! {
-            ended = sending.all(input::lines()) => ended.map(|()| Exit::Done),
-            () = tell_of_outages(&link) => pending().await,
-            () = ignore_answers(&endpoint) => pending().await,
+            biased;
             () = super::interrupted() => Ok(Exit::Interrupted),
+            ended = sending.all(input::lines()) => ended.map(|()| Exit::Done),
+            () = tell_of_outages(&link, patience) => pending().await,
+            () = ignore_answers(&endpoint) => pending().await,
         };
         let outcome = sending.conclude(ended);
         // All that can be said has been said by the receipts.
@@ -47,8 +49,10 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
 /// The messages on their way, and what became of the others.
 struct Sending {
     link: Link,
-    open: JoinSet<Option<Verdict>>,
+    /// The number of each message without a verdict, and its verdict when it comes.
+    open: JoinSet<(u64, Option<Verdict>)>,
     count: Count,
+    verbose: bool,
 }
 
 /// Messages by what became of them.
@@ -61,21 +65,24 @@ struct Count {
 }
 
 impl Sending {
-    fn new(link: Link) -> Self {
-        Self { link, open: JoinSet::new(), count: Count::default() }
+    fn new(link: Link, verbose: bool) -> Self {
+        Self { link, open: JoinSet::new(), count: Count::default(), verbose }
     }
 
     /// Sends all lines and waits for all verdicts.
     async fn all(&mut self, mut lines: mpsc::Receiver<io::Result<Bytes>>) -> Result<(), Failure> {
-        while let Some(line) = lines.recv().await {
-            let line = line.map_err(|error| Failure::failed(format!("standard input: {error}")))?;
-            self.send(line).await?;
-            while let Some(settled) = self.open.try_join_next() {
-                self.count.add(settled.ok().flatten());
+        let mut reading = true;
+        while reading || !self.open.is_empty() {
+            tokio::select! {
+                line = lines.recv(), if reading => match line {
+                    Some(line) => {
+                        let line = line.map_err(|error| Failure::failed(format!("standard input: {error}")))?;
+                        self.send(line).await?;
+                    }
+                    None => reading = false,
+                },
+                Some(settled) = self.open.join_next() => self.settle(settled),
             }
-        }
-        while let Some(settled) = self.open.join_next().await {
-            self.count.add(settled.ok().flatten());
         }
         Ok(())
     }
@@ -83,15 +90,28 @@ impl Sending {
     async fn send(&mut self, line: Bytes) -> Result<(), Failure> {
         let receipt = self.link.message(line).channel(CHANNEL).processed().send().await.map_err(refused)?;
         self.count.accepted += 1;
+        let number = self.count.accepted;
+        if self.verbose {
+            say(format!("message {number} is accepted"));
+        }
         // An endpoint that failed cannot say what became of what it held.
-        self.open.spawn(async move { receipt.verdict().await.ok() });
+        self.open.spawn(async move { (number, receipt.verdict().await.ok()) });
         Ok(())
+    }
+
+    fn settle(&mut self, settled: Result<(u64, Option<Verdict>), JoinError>) {
+        // A task that waits for a verdict does nothing that could fail.
+        let Ok((number, verdict)) = settled else { return };
+        let fate = self.count.add(verdict);
+        if self.verbose {
+            say(format!("message {number} {fate}"));
+        }
     }
 
     /// The exit code, after a summary if not all went well.
     fn conclude(mut self, ended: Result<Exit, Failure>) -> Outcome {
         while let Some(settled) = self.open.try_join_next() {
-            self.count.add(settled.ok().flatten());
+            self.settle(settled);
         }
         let exit = ended?;
         if self.count.processed == self.count.accepted && exit == Exit::Done {
@@ -111,13 +131,16 @@ fn refused(error: SendError) -> Failure {
 }
 
 impl Count {
-    fn add(&mut self, verdict: Option<Verdict>) {
-        match verdict {
-            Some(Verdict::Processed) => self.processed += 1,
-            Some(Verdict::NotDelivered(_)) => self.not_delivered += 1,
+    /// Counts a message, and says what became of it.
+    fn add(&mut self, verdict: Option<Verdict>) -> &'static str {
+        let (count, fate) = match verdict {
+            Some(Verdict::Processed) => (&mut self.processed, "was processed"),
+            Some(Verdict::NotDelivered(_)) => (&mut self.not_delivered, "was certainly not delivered"),
             // Delivered and never done with is not what was asked for.
-            Some(Verdict::Delivered | Verdict::Unknown(_)) | None => self.unknown += 1,
-        }
+            Some(Verdict::Delivered | Verdict::Unknown(_)) | None => (&mut self.unknown, "is in doubt"),
+        };
+        *count += 1;
+        fate
     }
 
     fn summary(&self) -> String {
@@ -130,14 +153,14 @@ impl Count {
     }
 }
 
-/// Says on standard error when the listener cannot be reached for a while, why, and when it is back. Never ends
-/// before the endpoint does.
-async fn tell_of_outages(link: &Link) {
+/// Says on standard error when the listener cannot be reached for longer than `patience`, why, and when it is back.
+/// Never ends before the endpoint does.
+async fn tell_of_outages(link: &Link, patience: Duration) {
     let mut watcher = link.watch();
     let mut away_since = Some(Instant::now());
     let mut told = false;
     loop {
-        let word_due = away_since.filter(|_| !told).map(|since| since + WORTH_A_WORD);
+        let word_due = away_since.filter(|_| !told).map(|since| since + patience);
         tokio::select! {
             change = watcher.changed() => match change {
                 Ok(change) if change.to == LinkState::Connected => {

@@ -276,13 +276,12 @@ mod tests {
         let alice = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let bob = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         bob.send_to(b"here I am", shim.address_for(Side::Bob).unwrap()).unwrap();
-        thread::sleep(Duration::from_millis(50));
         let before = exchange(&shim, &alice, Side::Alice, &bob).unwrap();
         assert_eq!(before, shim.address_for(Side::Bob).unwrap());
         shim.rebind(Side::Alice).unwrap();
-        thread::sleep(Duration::from_millis(50));
-        let after = exchange(&shim, &alice, Side::Alice, &bob).unwrap();
-        assert_ne!(before, after);
+        // What was sent before may still arrive.
+        let sources = (0..5).filter_map(|_| exchange(&shim, &alice, Side::Alice, &bob));
+        let after = sources.into_iter().find(|source| *source != before).unwrap();
         shim.cut();
         assert_eq!(exchange(&shim, &alice, Side::Alice, &bob), None);
         shim.mend();

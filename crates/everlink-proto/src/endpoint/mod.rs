@@ -13,6 +13,7 @@
 
 mod accept;
 mod application;
+mod halves;
 mod limiter;
 mod links;
 mod slots;

@@ -2,13 +2,15 @@
 //! not grow.
 
 use core::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::halves::Halves;
 use crate::{
     connection::Birth,
     crypto::{keys::PacketKeys, macs::MAC_LEN},
     id::{ConnectionId, Half, PeerId},
     rng::Rng,
-    time::{Duration, Instant},
+    time::{Duration, Instant, soonest},
     wire::{MAX_DATAGRAM, frame::Hello},
 };
 
@@ -24,12 +26,6 @@ const LIFETIME: Duration = Duration::from_secs(10);
 /// The longest life of a slot, however often its message 1 is repeated: an attempt sends for 6 s, and its answer may
 /// take 10 s.
 const LONGEST_LIFE: Duration = Duration::from_secs(20);
-
-/// How long a stranger's half is kept (SPEC 6.6).
-const HALF_LIFETIME: Duration = Duration::from_secs(60);
-
-/// Halves kept for strangers; the oldest gives way.
-const MAX_HALVES: usize = MAX_SLOTS;
 
 /// A handshake that its initiator has to confirm.
 pub(crate) struct Slot {
@@ -69,16 +65,20 @@ pub(crate) struct NeedsCookie;
 /// The table of slots, and the halves shown in them to strangers.
 #[derive(Default)]
 pub(crate) struct Slots {
-    slots: Vec<Slot>,
+    /// By key, which is by age. In boxes, so that the table moves 8 bytes and not 2 KiB.
+    slots: BTreeMap<u64, Box<Slot>>,
+    index: Index,
     made: u64,
-    halves: Vec<(PeerId, Half, Instant)>,
+    halves: Halves,
 }
 
 impl Slots {
     /// The slot of this very message 1, wherever it comes from now, whose time starts anew.
     pub(crate) fn repeat(&mut self, now: Instant, mac1: &[u8; MAC_LEN], from: SocketAddr) -> Option<&Slot> {
-        let slot = self.slots.iter_mut().find(|slot| slot.mac1 == *mac1)?;
+        let slot = self.slots.get_mut(self.index.by_mac1.get(mac1)?)?;
+        self.index.by_end.remove(&(slot.until, slot.key));
         slot.until = (now + LIFETIME).min(slot.born + LONGEST_LIFE);
+        self.index.by_end.insert((slot.until, slot.key));
         slot.ambiguous |= slot.from != from;
         Some(slot)
     }
@@ -92,24 +92,19 @@ impl Slots {
         from: SocketAddr,
         proved: bool,
     ) -> Result<Vec<ConnectionId>, NeedsCookie> {
-        let of_peer = self.slots.iter().filter(|slot| slot.peer == *peer).count();
-        let same_source = |slot: &Slot| slot.from == from && slot.peer != *peer;
-        if !proved && (of_peer > 0 || self.slots.iter().any(same_source)) {
+        let of_peer: Vec<u64> = self.index.of_peer(peer).collect();
+        let of_others: Vec<u64> = self.index.of_source(from).filter(|key| !of_peer.contains(key)).collect();
+        let is_alone = of_peer.is_empty() && of_others.is_empty();
+        if !proved && !is_alone {
             return Err(NeedsCookie);
         }
-        let mut dropped = self.drop_if(same_source);
-        if of_peer >= MAX_OF_PEER {
-            let oldest = self.slots.iter().filter(|slot| slot.peer == *peer).min_by_key(|slot| slot.key);
-            if let Some(key) = oldest.map(|slot| slot.key) {
-                dropped.extend(self.drop_if(|slot| slot.key == key));
-            }
-        }
-        Ok(dropped)
+        let oldest = of_peer.first().filter(|_| of_peer.len() >= MAX_OF_PEER);
+        Ok(self.drop_all(of_others.into_iter().chain(oldest.copied())))
     }
 
     /// The highest generation shown to `peer` and not confirmed.
     pub(crate) fn highest_generation(&self, peer: &PeerId) -> u64 {
-        let of_peer = self.slots.iter().filter(|slot| slot.peer == *peer);
+        let of_peer = self.index.of_peer(peer).filter_map(|key| self.slots.get(&key));
         of_peer.map(|slot| slot.generation).max().unwrap_or(0)
     }
 
@@ -127,77 +122,60 @@ impl Slots {
         pending: Pending,
         rng: &mut Rng,
     ) -> Option<ConnectionId> {
-        let given_way = (self.slots.len() >= MAX_SLOTS).then(|| {
-            let at = usize::try_from(rng.below(MAX_SLOTS as u64)).unwrap_or(0);
-            self.slots.swap_remove(at).id
-        });
+        let given_way = if self.slots.len() >= MAX_SLOTS { self.drop_one(rng) } else { None };
         let Pending { peer, from, id, mac1, reply, birth, keys, hello } = pending;
         let (generation, until) = (birth.order.generation, now + LIFETIME);
         let (ambiguous, born) = (false, now);
-        self.slots.push(Slot {
-            key,
-            peer,
-            from,
-            ambiguous,
-            id,
-            generation,
-            mac1,
-            reply,
-            birth,
-            keys,
-            hello,
-            born,
-            until,
-        });
+        let slot =
+            Slot { key, peer, from, ambiguous, id, generation, mac1, reply, birth, keys, hello, born, until };
+        self.index.add(&slot);
+        self.slots.insert(key, Box::new(slot));
         given_way
     }
 
     /// A slot by its key.
     pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.key == key)
+        self.slots.get_mut(&key).map(Box::as_mut)
     }
 
     /// Takes a slot out: it is confirmed.
     pub(crate) fn take(&mut self, key: u64) -> Option<Slot> {
-        let at = self.slots.iter().position(|slot| slot.key == key)?;
-        Some(self.slots.swap_remove(at))
+        let slot = self.slots.remove(&key)?;
+        self.index.remove(&slot);
+        Some(*slot)
     }
 
     /// Drops the slots of a peer whose session ended and returns their ids.
     pub(crate) fn drop_of(&mut self, peer: &PeerId) -> Vec<ConnectionId> {
-        self.drop_if(|slot| slot.peer == *peer)
+        let of_peer: Vec<u64> = self.index.of_peer(peer).collect();
+        self.drop_all(of_peer)
     }
 
     /// The half shown to a stranger in another slot, if it is still kept.
     pub(crate) fn half_of(&self, peer: &PeerId) -> Option<Half> {
-        self.halves.iter().find(|(of, _, _)| of == peer).map(|(_, half, _)| *half)
+        self.halves.of(peer)
     }
 
     /// Keeps the half shown to a stranger.
     pub(crate) fn keep_half(&mut self, now: Instant, peer: PeerId, half: Half) {
-        self.halves.retain(|(of, _, _)| *of != peer);
-        if self.halves.len() == MAX_HALVES {
-            self.halves.remove(0);
-        }
-        self.halves.push((peer, half, now + HALF_LIFETIME));
+        self.halves.keep(now, peer, half);
     }
 
     /// Hands the half shown to a stranger over to its link.
     pub(crate) fn take_half(&mut self, peer: &PeerId) -> Option<Half> {
-        let at = self.halves.iter().position(|(of, _, _)| of == peer)?;
-        Some(self.halves.remove(at).1)
+        self.halves.take(peer)
     }
 
     /// When something here is over.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let slots = self.slots.iter().map(|slot| slot.until);
-        slots.chain(self.halves.iter().map(|(_, _, until)| *until)).min()
+        soonest(self.index.by_end.first().map(|(until, _)| *until), self.halves.deadline())
     }
 
     /// Drops what is over and returns the ids of the slots.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<ConnectionId> {
-        self.halves.retain(|(_, _, until)| *until > now);
-        self.drop_if(|slot| slot.until <= now)
+        self.halves.handle_timeout(now);
+        let over: Vec<u64> = self.index.by_end.range(..=(now, u64::MAX)).map(|(_, key)| *key).collect();
+        self.drop_all(over)
     }
 
     /// Slots in use.
@@ -205,9 +183,52 @@ impl Slots {
         self.slots.len()
     }
 
-    fn drop_if(&mut self, over: impl Fn(&Slot) -> bool) -> Vec<ConnectionId> {
-        let dropped = self.slots.iter().filter(|slot| over(slot)).map(|slot| slot.id).collect();
-        self.slots.retain(|slot| !over(slot));
-        dropped
+    /// A walk to a random slot: what made it necessary was a handshake, which took a hundred times as long.
+    fn drop_one(&mut self, rng: &mut Rng) -> Option<ConnectionId> {
+        let at = usize::try_from(rng.below(MAX_SLOTS as u64)).unwrap_or(0);
+        let key = *self.slots.keys().nth(at)?;
+        self.take(key).map(|slot| slot.id)
+    }
+
+    fn drop_all(&mut self, keys: impl IntoIterator<Item = u64>) -> Vec<ConnectionId> {
+        keys.into_iter().filter_map(|key| self.take(key)).map(|slot| slot.id).collect()
     }
 }
+
+/// The keys of slots by all that they are looked for by: a flood asks with every datagram.
+#[derive(Default)]
+struct Index {
+    by_mac1: BTreeMap<[u8; MAC_LEN], u64>,
+    by_peer: BTreeSet<(PeerId, u64)>,
+    by_source: BTreeSet<(SocketAddr, u64)>,
+    by_end: BTreeSet<(Instant, u64)>,
+}
+
+impl Index {
+    fn add(&mut self, slot: &Slot) {
+        self.by_mac1.insert(slot.mac1, slot.key);
+        self.by_peer.insert((slot.peer, slot.key));
+        self.by_source.insert((slot.from, slot.key));
+        self.by_end.insert((slot.until, slot.key));
+    }
+
+    fn remove(&mut self, slot: &Slot) {
+        self.by_mac1.remove(&slot.mac1);
+        self.by_peer.remove(&(slot.peer, slot.key));
+        self.by_source.remove(&(slot.from, slot.key));
+        self.by_end.remove(&(slot.until, slot.key));
+    }
+
+    /// The slots of an identity, oldest first.
+    fn of_peer(&self, peer: &PeerId) -> impl Iterator<Item = u64> {
+        self.by_peer.range((*peer, 0)..=(*peer, u64::MAX)).map(|(_, key)| *key)
+    }
+
+    /// The slots of a source address, oldest first.
+    fn of_source(&self, from: SocketAddr) -> impl Iterator<Item = u64> {
+        self.by_source.range((from, 0)..=(from, u64::MAX)).map(|(_, key)| *key)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! was spent since the session began, and a CREDIT frame names the new total. A lost, repeated or
 //! late one can therefore do no harm.
 
+use crate::stream::assembler::Pieces;
+
 /// What a message costs beyond its bytes: about what it costs to remember an empty one.
 pub(crate) const MESSAGE_OVERHEAD: u64 = 32;
 
@@ -156,6 +158,20 @@ impl Grant {
     pub(crate) fn announce(&mut self) -> u64 {
         self.granted = self.wanted();
         self.granted
+    }
+}
+
+/// What the receiver promised to hold for a whole link, and how broken up that may be.
+#[derive(Debug)]
+pub(crate) struct LinkRoom {
+    pub(crate) grant: Grant,
+    pub(crate) pieces: Pieces,
+}
+
+impl LinkRoom {
+    pub(crate) fn new(window: u64) -> Self {
+        let grant = Grant::new(LINK_START, window);
+        Self { pieces: Pieces::new(grant.window()), grant }
     }
 }
 

@@ -1,10 +1,10 @@
-//! Everything that comes in: the receiving channels, the credit of the link, the inbox.
+//! Everything that comes in: the receiving channels, the room of the link, the inbox.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::channel::recv::{Gate, RecvChannel};
 use super::channel::{CHANNELS_MAX, MESSAGE_MAX};
-use super::credit::{Grant, LINK_START, MESSAGE_OVERHEAD, bytes};
+use super::credit::{Grant, LinkRoom, MESSAGE_OVERHEAD, bytes};
 use super::inbox::{DoneToken, Inbox, InboxItem, Taken};
 use super::{Kept, NotKept, ProtocolError, Record};
 use crate::wire::codec::Writer;
@@ -22,7 +22,7 @@ struct Opening {
 #[derive(Debug)]
 pub(crate) struct Inbound {
     pub(crate) inbox: Inbox,
-    pub(crate) link: Grant,
+    pub(crate) link: LinkRoom,
     channel_window: u64,
     link_window: u64,
     epoch: u64,
@@ -47,7 +47,7 @@ impl Inbound {
     pub(crate) fn new(channel_window: u64, link_window: u64) -> Self {
         Self {
             inbox: Inbox::default(),
-            link: Grant::new(LINK_START, link_window),
+            link: LinkRoom::new(link_window),
             channel_window: channel_window.min(link_window),
             link_window,
             epoch: 0,
@@ -157,7 +157,7 @@ impl Inbound {
     }
 
     fn release(&mut self, taken: Taken) {
-        self.link.consume(taken.cost);
+        self.link.grant.consume(taken.cost);
         if let Some(channel) = self.channels.get_mut(&taken.channel) {
             channel.grant.consume(taken.cost);
         }
@@ -182,7 +182,7 @@ impl Inbound {
     }
 
     fn set_reservation(&mut self, channel: u64, amount: u64) {
-        self.link.reserve(amount);
+        self.link.grant.reserve(amount);
         if let Some(channel) = self.channels.get_mut(&channel) {
             channel.grant.reserve(amount);
         }
@@ -191,7 +191,7 @@ impl Inbound {
     /// What earlier sessions left unread takes room from this one.
     fn set_backlog(&mut self, backlog: u64) {
         self.backlog = backlog;
-        self.link.set_backlog(backlog);
+        self.link.grant.set_backlog(backlog);
         self.look_at_link();
     }
 
@@ -204,7 +204,7 @@ impl Inbound {
 
     /// To be called after anything used credit of the link.
     pub(crate) fn look_at_link(&mut self) {
-        self.link_due |= self.link.is_due(self.coming);
+        self.link_due |= self.link.grant.is_due(self.coming);
     }
 
     fn kept_before(&self, channel: u64, mut numbers: core::ops::Range<u64>) -> Kept {
@@ -254,7 +254,7 @@ impl Inbound {
 
     fn write_credit(&mut self, w: &mut Writer<'_>, records: &mut Vec<Record>) -> bool {
         if self.link_due {
-            if !write_grant(CreditScope::Link, &mut self.link, w, records) {
+            if !write_grant(CreditScope::Link, &mut self.link.grant, w, records) {
                 return false;
             }
             self.link_due = false;

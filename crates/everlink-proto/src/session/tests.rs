@@ -2,6 +2,7 @@
 
 mod close;
 mod credit;
+mod pieces;
 mod rules;
 mod streams;
 mod world;

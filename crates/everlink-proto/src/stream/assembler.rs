@@ -2,10 +2,35 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// The most pieces held beyond a gap. A peer could otherwise make every second byte a piece of its
-/// own, and a piece costs far more to hold than a byte. Loss makes one gap a lost packet, so this is
-/// a window of a thousand losses.
+/// The most pieces of one stream or message. A peer could otherwise make every second byte a piece
+/// of its own, and a piece costs far more to hold than a byte. Loss makes one gap a lost packet, so
+/// this is a window of a thousand losses.
 const PIECES_MAX: usize = 1024;
+
+/// One piece for so many bytes that a link may hold: 8,192 for 4 MiB. These are 3,650 packets of
+/// 1,150 bytes, each of which may end one message and begin another, so what is honest has room even
+/// if it arrives in reverse. And a piece costs less than so much beyond its bytes (alone in its map
+/// it has a node of 400 bytes), so all of them cost at most the window again.
+const BYTES_A_PIECE: u64 = 512;
+
+/// How many pieces all streams and messages of a link hold.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    held: usize,
+    most: usize,
+}
+
+impl Pieces {
+    /// None yet, on a link that may hold `window` bytes.
+    pub(crate) fn new(window: u64) -> Self {
+        Self { held: 0, most: to_len(window / BYTES_A_PIECE) }
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn held(&self) -> usize {
+        self.held
+    }
+}
 
 /// There are too many gaps to hold another piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +43,8 @@ pub(crate) struct Assembler {
     start: u64,
     /// What can be read.
     ready: VecDeque<u8>,
-    /// Pieces beyond the first gap, by offset; they neither overlap nor are empty.
+    /// Pieces beyond the first gap, by offset; they neither overlap nor are empty. What begins where
+    /// one ends becomes part of it.
     early: BTreeMap<u64, Vec<u8>>,
 }
 
@@ -38,19 +64,25 @@ impl Assembler {
         self.start
     }
 
-    /// Adds bytes and says how many of them are new. On an error nothing was added.
-    pub(crate) fn insert(&mut self, offset: u64, bytes: &[u8]) -> Result<u64, TooManyGaps> {
+    /// Adds bytes and says how many of them are new. On an error nothing was added. What begins where
+    /// the first gap does is always taken, so that whoever sends again what was not gets on.
+    pub(crate) fn insert(
+        &mut self,
+        offset: u64,
+        bytes: &[u8],
+        pieces: &mut Pieces,
+    ) -> Result<u64, TooManyGaps> {
         let contiguous = self.contiguous();
         let (offset, bytes) = skip_to(contiguous, offset, bytes);
         if bytes.is_empty() {
             return Ok(0);
         }
         if offset > contiguous {
-            return self.insert_early(offset, bytes);
+            return self.insert_early(offset, bytes, pieces);
         }
         let before = self.early_bytes_below(offset.saturating_add(to_u64(bytes.len())));
         self.ready.extend(bytes);
-        self.join();
+        self.join(pieces);
         Ok(to_u64(bytes.len()).saturating_sub(before))
     }
 
@@ -72,17 +104,34 @@ impl Assembler {
         self.ready.into()
     }
 
-    fn insert_early(&mut self, offset: u64, bytes: &[u8]) -> Result<u64, TooManyGaps> {
-        let end = offset.saturating_add(to_u64(bytes.len()));
-        let gaps = self.gaps(offset, end);
-        if self.early.len() + gaps.len() > PIECES_MAX {
-            return Err(TooManyGaps);
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self, pieces: &mut Pieces) {
+        pieces.held -= self.early.len();
+        *self = Self::default();
+    }
+
+    /// The session ended, and the count of its pieces with it: nobody will close the gaps.
+    pub(crate) fn end(&mut self) {
+        self.early.clear();
+    }
+
+    fn insert_early(&mut self, offset: u64, bytes: &[u8], pieces: &mut Pieces) -> Result<u64, TooManyGaps> {
+        let before = self.early.range(..=offset).next_back();
+        if before.is_none_or(|(at, piece)| at + to_u64(piece.len()) < offset) {
+            if self.early.len() >= PIECES_MAX || pieces.held >= pieces.most {
+                return Err(TooManyGaps);
+            }
+            pieces.held += 1;
+            self.early.insert(offset, Vec::new());
         }
+        // Now every gap begins where a piece ends.
         let mut new = 0;
-        for (from, to) in gaps {
-            let piece = bytes.get(to_len(from - offset)..to_len(to - offset)).unwrap_or_default();
-            self.early.insert(from, piece.to_vec());
-            new += to - from;
+        for (from, to) in self.gaps(offset, offset.saturating_add(to_u64(bytes.len()))) {
+            let fresh = bytes.get(to_len(from - offset)..to_len(to - offset)).unwrap_or_default();
+            if let Some((_, piece)) = self.early.range_mut(..=from).next_back() {
+                piece.extend_from_slice(fresh);
+                new += to - from;
+            }
         }
         Ok(new)
     }
@@ -109,13 +158,14 @@ impl Assembler {
     }
 
     /// Moves the pieces that no gap separates any more.
-    fn join(&mut self) {
+    fn join(&mut self, pieces: &mut Pieces) {
         while let Some(piece) = self.early.first_entry() {
             let contiguous = self.start + to_u64(self.ready.len());
             if *piece.key() > contiguous {
                 return;
             }
             let (offset, bytes) = piece.remove_entry();
+            pieces.held -= 1;
             self.ready.extend(skip_to(contiguous, offset, &bytes).1);
         }
     }

@@ -1,6 +1,6 @@
 //! The reading half of a stream.
 
-use super::assembler::Assembler;
+use super::assembler::{Assembler, Pieces};
 use super::{Read, StreamError};
 use crate::session::credit::{Grant, STREAM_START, bytes};
 use crate::session::{Kept, NotKept, ProtocolError};
@@ -45,10 +45,16 @@ impl RecvHalf {
     }
 
     /// Takes bytes off the wire.
-    pub(super) fn on_bytes(&mut self, offset: u64, data: &[u8], fin: bool) -> Result<Taken, ProtocolError> {
+    pub(super) fn on_bytes(
+        &mut self,
+        offset: u64,
+        data: &[u8],
+        fin: bool,
+        pieces: &mut Pieces,
+    ) -> Result<Taken, ProtocolError> {
         let end = offset.saturating_add(bytes(data.len()));
         self.check_final_size(end, fin)?;
-        if !self.is_discarding() && self.assembler.insert(offset, data).is_err() {
+        if !self.is_discarding() && self.assembler.insert(offset, data, pieces).is_err() {
             return Ok(Taken { kept: Kept::No(NotKept::NoRoom), seen: 0, discarded: 0 });
         }
         if fin {
@@ -58,7 +64,12 @@ impl RecvHalf {
     }
 
     /// The peer gave the rest up.
-    pub(super) fn on_reset(&mut self, code: u64, final_size: u64) -> Result<Taken, ProtocolError> {
+    pub(super) fn on_reset(
+        &mut self,
+        code: u64,
+        final_size: u64,
+        pieces: &mut Pieces,
+    ) -> Result<Taken, ProtocolError> {
         self.check_final_size(final_size, true)?;
         // Who has everything and the end as well is not told that there would have been less. Without
         // the end, a reset is a reset even behind the last byte, or it would look like one.
@@ -66,7 +77,7 @@ impl RecvHalf {
         self.final_size = Some(final_size);
         if !is_complete {
             self.reset = self.reset.or(Some(code));
-            self.assembler = Assembler::default();
+            self.assembler.clear(pieces);
         }
         self.see_up_to(final_size)
     }
@@ -95,14 +106,19 @@ impl RecvHalf {
     }
 
     /// Wants no more; how much of the link's credit becomes free. `None` if there is nothing to stop.
-    pub(super) fn stop(&mut self, code: u64) -> Option<u64> {
+    pub(super) fn stop(&mut self, code: u64, pieces: &mut Pieces) -> Option<u64> {
         if self.stopped.is_some() || self.is_read_out() {
             return None;
         }
         self.stopped = Some(code);
         self.stop_due = !self.is_settled();
-        self.assembler = Assembler::default();
+        self.assembler.clear(pieces);
         Some(self.discard())
+    }
+
+    /// The session ended: nothing more comes.
+    pub(super) fn end(&mut self) {
+        self.assembler.end();
     }
 
     /// The code of a stop that still has to reach the peer.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::recv::{RecvHalf, Taken};
 use super::send::SendHalf;
 use super::{Read, StreamError, StreamEvent, StreamId};
-use crate::session::credit::{Grant, bytes};
+use crate::session::credit::{LinkRoom, bytes};
 use crate::session::{EndReason, Kept, NotKept, ProtocolError, Side};
 use crate::wire::codec::MAX_VARINT;
 use crate::wire::frame::Stream as StreamFrame;
@@ -117,13 +117,13 @@ impl Streams {
         &mut self,
         id: StreamId,
         out: &mut [u8],
-        link: &mut Grant,
+        link: &mut LinkRoom,
     ) -> Result<Read, StreamError> {
         let stream = self.table.get_mut(&id).ok_or(StreamError::NoSuchStream)?;
         match (stream.recv.read(out)?, stream.ended) {
             (Some(read), None) => {
                 if let Read::Bytes(len) = read {
-                    link.consume(bytes(len));
+                    link.grant.consume(bytes(len));
                     self.look_at_credit(id);
                 }
                 Ok(read)
@@ -134,11 +134,11 @@ impl Streams {
         }
     }
 
-    pub(crate) fn stop(&mut self, id: StreamId, code: u64, link: &mut Grant) -> Result<(), StreamError> {
+    pub(crate) fn stop(&mut self, id: StreamId, code: u64, link: &mut LinkRoom) -> Result<(), StreamError> {
         let stream = self.table.get_mut(&id).ok_or(StreamError::NoSuchStream)?;
-        let Some(freed) = stream.recv.stop(code.min(MAX_VARINT)) else { return Ok(()) };
+        let Some(freed) = stream.recv.stop(code.min(MAX_VARINT), &mut link.pieces) else { return Ok(()) };
         if stream.ended.is_none() {
-            link.consume(freed);
+            link.grant.consume(freed);
             if stream.recv.stop_due {
                 self.stops.insert(id.number);
             }
@@ -147,7 +147,7 @@ impl Streams {
     }
 
     /// The application has no use for the stream any more. What it did not finish is given up.
-    pub(crate) fn release(&mut self, id: StreamId, link: &mut Grant) {
+    pub(crate) fn release(&mut self, id: StreamId, link: &mut LinkRoom) {
         let Some(stream) = self.table.get(&id) else { return };
         if stream.ended.is_some() {
             self.table.remove(&id);
@@ -194,6 +194,7 @@ impl Streams {
         for (id, stream) in self.table.range_mut(StreamId { epoch, number: 0 }..) {
             stream.ended = Some(reason);
             stream.send.end();
+            stream.recv.end();
             self.events.extend([StreamEvent::Readable(*id), StreamEvent::Writable(*id)]);
         }
         let next = Self::new(self.side, self.window, self.buffer);
@@ -215,14 +216,14 @@ impl Streams {
     pub(crate) fn on_stream(
         &mut self,
         frame: &StreamFrame<'_>,
-        link: &mut Grant,
+        link: &mut LinkRoom,
     ) -> Result<Kept, ProtocolError> {
         let end = frame.offset.saturating_add(bytes(frame.bytes.len()));
         let Some((id, stream)) = self.named(frame.id)? else { return Ok(Kept::Yes) };
-        if !link.has_room(end.saturating_sub(stream.recv.grant.seen())) {
+        if !link.grant.has_room(end.saturating_sub(stream.recv.grant.seen())) {
             return Ok(Kept::No(NotKept::NoRoom));
         }
-        let taken = stream.recv.on_bytes(frame.offset, frame.bytes, frame.fin)?;
+        let taken = stream.recv.on_bytes(frame.offset, frame.bytes, frame.fin, &mut link.pieces)?;
         self.account(id, taken, link)
     }
 
@@ -231,10 +232,10 @@ impl Streams {
         number: u64,
         code: u64,
         final_size: u64,
-        link: &mut Grant,
+        link: &mut LinkRoom,
     ) -> Result<Kept, ProtocolError> {
         let Some((id, stream)) = self.named(number)? else { return Ok(Kept::Yes) };
-        let taken = stream.recv.on_reset(code, final_size)?;
+        let taken = stream.recv.on_reset(code, final_size, &mut link.pieces)?;
         self.account(id, taken, link)
     }
 
@@ -296,9 +297,9 @@ impl Streams {
         number / 2 < opened
     }
 
-    fn account(&mut self, id: StreamId, taken: Taken, link: &mut Grant) -> Result<Kept, ProtocolError> {
-        link.see(taken.seen).map_err(|_| ProtocolError::CreditExceeded)?;
-        link.consume(taken.discarded);
+    fn account(&mut self, id: StreamId, taken: Taken, link: &mut LinkRoom) -> Result<Kept, ProtocolError> {
+        link.grant.see(taken.seen).map_err(|_| ProtocolError::CreditExceeded)?;
+        link.grant.consume(taken.discarded);
         self.look_at_credit(id);
         if let Some(stream) = self.table.get_mut(&id)
             && stream.recv.is_readable()

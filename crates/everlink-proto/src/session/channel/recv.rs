@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::WINDOW;
 use crate::range_set::RangeSet;
-use crate::session::credit::{CHANNEL_START, Grant, MESSAGE_OVERHEAD, bytes, cost};
+use crate::session::credit::{CHANNEL_START, Grant, LinkRoom, MESSAGE_OVERHEAD, bytes, cost};
 use crate::session::inbox::{DoneToken, Inbox};
 use crate::session::{Kept, NotKept, ProtocolError, Record};
 use crate::stream::assembler::Assembler;
@@ -23,11 +23,11 @@ enum Early {
     Parts { total: u64, held: u64, assembler: Assembler },
 }
 
-/// What a message off the wire goes through: the credit of the link and the inbox.
+/// What a message off the wire goes through: the room of the link and the inbox.
 #[derive(Debug)]
 pub(crate) struct Gate<'a> {
     pub(crate) epoch: u64,
-    pub(crate) link: &'a mut Grant,
+    pub(crate) link: &'a mut LinkRoom,
     pub(crate) inbox: &'a mut Inbox,
 }
 
@@ -90,7 +90,7 @@ impl RecvChannel {
             return Ok(kept);
         }
         let (price, held) = (cost(body.len()), self.held(number));
-        if !gate.link.has_room(price - held) {
+        if !gate.link.grant.has_room(price - held) {
             return Ok(Kept::No(NotKept::NoRoom));
         }
         if held > 0 {
@@ -111,7 +111,7 @@ impl RecvChannel {
         if let Some(kept) = self.known(frag.number, frag.total)? {
             return Ok((kept, false));
         }
-        if !gate.link.has_room(bytes(frag.bytes.len()).saturating_add(MESSAGE_OVERHEAD)) {
+        if !gate.link.grant.has_room(bytes(frag.bytes.len()).saturating_add(MESSAGE_OVERHEAD)) {
             return Ok((Kept::No(NotKept::NoRoom), false));
         }
         let opens = !self.early.contains_key(&frag.number);
@@ -119,7 +119,10 @@ impl RecvChannel {
         let fresh = || Early::Parts { total, held: 0, assembler: Assembler::default() };
         let message = self.early.entry(frag.number).or_insert_with(fresh);
         let Early::Parts { held, assembler, .. } = message else { return Ok((Kept::Yes, false)) };
-        let Ok(new) = assembler.insert(frag.offset, frag.bytes) else {
+        let Ok(new) = assembler.insert(frag.offset, frag.bytes, &mut gate.link.pieces) else {
+            if opens {
+                self.early.remove(&frag.number);
+            }
             return Ok((Kept::No(NotKept::NoRoom), false));
         };
         let price = if opens { new + MESSAGE_OVERHEAD } else { new };
@@ -161,16 +164,18 @@ impl RecvChannel {
     }
 
     fn charge(&mut self, price: u64, gate: &mut Gate<'_>) -> Result<(), ProtocolError> {
-        let seen = self.grant.see(price).and(gate.link.see(price));
+        let seen = self.grant.see(price).and(gate.link.grant.see(price));
         seen.map_err(|_| ProtocolError::CreditExceeded)
     }
 
     fn keep(&mut self, number: u64, flags: MessageFlags, body: Bytes, gate: &mut Gate<'_>) {
+        if let Some(Early::Parts { mut assembler, .. }) = self.early.remove(&number) {
+            assembler.clear(&mut gate.link.pieces);
+        }
         if number > self.next {
             self.early.insert(number, Early::Whole { flags, body });
             return;
         }
-        self.early.remove(&number);
         self.deliver(flags, body, gate);
         while let Some(first) = self.early.first_entry() {
             if *first.key() > self.next || matches!(first.get(), Early::Parts { .. }) {

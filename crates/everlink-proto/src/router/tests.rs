@@ -1,0 +1,40 @@
+use super::*;
+
+const NOW: Instant = Instant::from_micros(0);
+const CHOSEN: ConnectionId = ConnectionId([7; 8]);
+
+/// A connection of a link, to whose peer it sends with `remote`, and the id that it gave out itself.
+fn connect(router: &mut Router, rng: &mut Rng, number: u64, remote: ConnectionId) -> ConnectionId {
+    let (link, connection) = (LinkKey(u32::try_from(number).expect("small")), ConnectionKey(number));
+    let local = router.issue(rng, Target::Slot(number));
+    router.point(local, Target::Connection(link, connection));
+    router.note_remote(remote, link, connection);
+    local
+}
+
+#[test]
+fn a_peer_that_chooses_the_id_of_another_does_not_take_its_place() {
+    let (mut router, mut rng) = (Router::default(), Rng::from_seed([1; 32]));
+    let honest = connect(&mut router, &mut rng, 1, CHOSEN);
+    let first = Some((LinkKey(1), ConnectionKey(1)));
+    let copy = connect(&mut router, &mut rng, 2, CHOSEN);
+    assert_eq!(router.sender(CHOSEN), first);
+    router.retire(NOW, copy, CHOSEN);
+    assert_eq!(router.sender(CHOSEN), first, "the copy takes nothing with it");
+    connect(&mut router, &mut rng, 3, CHOSEN);
+    router.retire(NOW, honest, CHOSEN);
+    assert_eq!(router.sender(CHOSEN), Some((LinkKey(3), ConnectionKey(3))));
+}
+
+#[test]
+fn nothing_is_left_of_connections_that_are_retired() {
+    let (mut router, mut rng) = (Router::default(), Rng::from_seed([2; 32]));
+    for number in 0..20 {
+        let remote = ConnectionId([u8::try_from(number % 3).expect("small"); 8]);
+        let local = connect(&mut router, &mut rng, number, remote);
+        router.retire(NOW, local, remote);
+        assert_eq!((router.target(local), router.sender(remote)), (Some(Target::Retired), None));
+    }
+    router.handle_timeout(NOW + REMEMBERED);
+    assert_eq!((router.len(), router.deadline()), (0, None));
+}
