@@ -68,10 +68,10 @@ impl Router {
         self.local.get(&id).copied()
     }
 
-    /// Which connection sends packets with this id: the oldest, so that nobody loses this to who comes later.
-    pub(crate) fn sender(&self, id: ConnectionId) -> Option<(LinkKey, ConnectionKey)> {
+    /// Which connections send packets with this id, oldest first.
+    pub(crate) fn senders(&self, id: ConnectionId) -> impl Iterator<Item = (LinkKey, ConnectionKey)> {
         let all = (id, ConnectionKey(0))..=(id, ConnectionKey(u64::MAX));
-        self.remote.range(all).next().map(|((_, connection), link)| (*link, *connection))
+        self.remote.range(all).map(|((_, connection), link)| (*link, *connection))
     }
 
     /// Forgets an id that no packet was ever asked for with.

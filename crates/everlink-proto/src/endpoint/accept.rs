@@ -200,15 +200,16 @@ impl Endpoint {
         }
     }
 
-    /// UNKNOWN: believed only with the token that came with the id.
+    /// UNKNOWN: believed only with the token that came with the id. Several peers may have chosen that, but the token
+    /// only one of them.
     pub(super) fn on_unknown(&mut self, now: Instant, packet: &UnknownPacket) {
-        let Some((link, connection)) = self.shared.router.sender(packet.id) else {
+        let sender = self.shared.router.senders(packet.id).find(|(link, connection)| {
+            let expected = self.links.get(*link).token_of(*connection);
+            expected.is_some_and(|expected| token::verify(&expected, &packet.token))
+        });
+        let Some((link, connection)) = sender else {
             return self.shared.stats.drop(DropReason::BadToken);
         };
-        let expected = self.links.get_mut(link).token_of(connection);
-        if !expected.is_some_and(|expected| token::verify(&expected, &packet.token)) {
-            return self.shared.stats.drop(DropReason::BadToken);
-        }
         let mut ctx = Context { now, shared: &mut self.shared };
         self.links.get_mut(link).on_unknown(&mut ctx, connection);
         self.touch(now, link);
