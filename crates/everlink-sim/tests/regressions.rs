@@ -52,6 +52,13 @@ fn a_process_that_was_left_for_its_double_does_not_come_back_at_once() {
     holds(443);
 }
 
+// How long a connection drains was settled by the sample of a moment, one taken across a stall, and stood when better
+// ones had come.
+#[test]
+fn a_connection_drains_as_long_as_its_path_is_measured_to_need() {
+    holds(1907);
+}
+
 // The last words of a session were not among what a probe repeats, and one side stayed connected.
 #[test]
 fn last_words_are_repeated_until_they_are_heard() {

@@ -28,7 +28,7 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 /// How often CLOSE goes out while its answer is awaited (SPEC 6.6): the time is short, so losses are not waited for.
 pub(crate) const CLOSE_AGAIN: Duration = Duration::from_millis(250);
 
-/// And at most: one sample taken across a sleep can make three probe timeouts of minutes.
+/// And at most: a path whose last sample was taken across a sleep may have no other for minutes.
 const MAX_DRAIN: Duration = Duration::from_secs(30);
 
 /// For how long a peer may take to prove its address: three tries at the initial round-trip time. Meanwhile
@@ -44,6 +44,15 @@ pub(crate) enum Bound {
     To(u64),
     /// Belongs to a session that is over, or to none.
     Never,
+}
+
+/// Until when a connection that carries nothing new is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// For 3 PTO of its path as they are measured meanwhile, since then.
+    Drains(Instant),
+    /// Until then: its last words have their time.
+    Leaves(Instant),
 }
 
 /// What a side says before it leaves, again and again until it is heard.
@@ -115,8 +124,8 @@ pub(crate) struct Connection {
     pub(crate) their_close: Option<TheirClose>,
     /// When a connection whose peer has not proved its address is dropped.
     pub(crate) prove_by: Option<Instant>,
-    /// When a connection that is on its way out is dropped.
-    pub(crate) ends_at: Option<Instant>,
+    /// On its way out.
+    pub(crate) ending: Option<Ending>,
     /// A PING was sent because nothing was heard for long (SPEC 7.1).
     pub(crate) stale_pinged: bool,
     /// A PING is to go out now, whatever the window says.
@@ -161,7 +170,7 @@ impl Connection {
             farewell: None,
             their_close: None,
             prove_by: (!birth.proved).then(|| now + PROOF),
-            ends_at: None,
+            ending: None,
             stale_pinged: false,
             ping_due: false,
             probes_due: 0,
@@ -171,9 +180,12 @@ impl Connection {
         }
     }
 
-    /// How long it drains (SPEC 6.6).
-    pub(crate) fn drain_time(&self) -> Duration {
-        (self.path.pto() * 3).clamp(DRAIN, MAX_DRAIN)
+    /// When a connection that is on its way out is dropped (SPEC 6.6).
+    pub(crate) fn ends_at(&self) -> Option<Instant> {
+        Some(match self.ending? {
+            Ending::Drains(since) => since + (self.path.pto() * 3).clamp(DRAIN, MAX_DRAIN),
+            Ending::Leaves(at) => at,
+        })
     }
 
     /// Since when its keys are old enough to be replaced (SPEC 3.3).

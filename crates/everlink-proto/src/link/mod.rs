@@ -257,8 +257,7 @@ impl Link {
     /// A connection on its way out whose path is in doubt will not bring home what it owes (SPEC 8.5).
     fn give_up_doubtful_ones(&mut self) {
         let mut settled = Vec::new();
-        for connection in
-            self.connections.iter_mut().filter(|it| it.ends_at.is_some() && it.path.is_suspect())
+        for connection in self.connections.iter_mut().filter(|it| it.ending.is_some() && it.path.is_suspect())
         {
             connection.give_up(&mut settled);
         }
@@ -376,7 +375,7 @@ impl Link {
             let proved = connection.path.migration.is_proved();
             consider(connection.path.acks.deadline().filter(|_| proved), Reason::Ack);
             consider(connection.paced_until, Reason::Pace);
-            consider(soonest(connection.ends_at, connection.prove_by), Reason::Drain);
+            consider(soonest(connection.ends_at(), connection.prove_by), Reason::Drain);
             consider(connection.farewell.as_ref().and_then(|farewell| farewell.again_at), Reason::Close);
         }
         consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
@@ -427,7 +426,7 @@ impl Link {
         let due = ladder.take_due(ctx.now, &mut ctx.shared.rng);
         if due.probe {
             for connection in
-                self.connections.iter_mut().filter(|it| it.path.is_suspect() && it.ends_at.is_none())
+                self.connections.iter_mut().filter(|it| it.path.is_suspect() && it.ending.is_none())
             {
                 connection.ping_due = true;
                 connection.path.migration.repeat();
@@ -443,7 +442,7 @@ impl Link {
         let ended: Vec<_> = self
             .connections
             .iter()
-            .filter(|it| soonest(it.ends_at, it.prove_by).is_some_and(|at| at <= ctx.now))
+            .filter(|it| soonest(it.ends_at(), it.prove_by).is_some_and(|at| at <= ctx.now))
             .map(|it| it.key)
             .collect();
         for key in ended {

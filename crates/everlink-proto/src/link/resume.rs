@@ -10,7 +10,7 @@ use super::{
     receive::Violation,
 };
 use crate::{
-    connection::{Bound, Connection, Goodbye},
+    connection::{Bound, Connection, Ending, Goodbye},
     event::Event,
     session::{CheckOutcome, EndReason, HelloOutcome, SWITCH_SETTLES},
     stats::Mark,
@@ -71,7 +71,7 @@ impl Link {
 
     /// The peer has shown its half under confirmed keys.
     pub(super) fn on_hello(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, hello: Hello) {
-        let old_is_alive = self.winner().is_some_and(|old| !old.path.is_suspect() && old.ends_at.is_none());
+        let old_is_alive = self.winner().is_some_and(|old| !old.path.is_suspect() && old.ending.is_none());
         let Some(connection) = self.connection_mut(key) else { return };
         connection.their_hello = Some(hello);
         let order = connection.order;
@@ -187,7 +187,7 @@ impl Link {
         let now = ctx.now;
         if let Some(connection) = self.connection_mut(key) {
             connection.bound = Bound::Never;
-            connection.ends_at = Some(now + super::farewell::answer_time(connection));
+            connection.ending = Some(Ending::Leaves(now + super::farewell::answer_time(connection)));
         }
         self.elect(ctx, Ballot::Gone(key));
     }
@@ -196,7 +196,7 @@ impl Link {
         let now = ctx.now;
         if let Some(connection) = self.connection_mut(key) {
             connection.bound = Bound::Never;
-            connection.ends_at = Some(now + connection.drain_time());
+            connection.ending = Some(Ending::Drains(now));
         }
         self.bound_connections(ctx);
     }
@@ -228,7 +228,7 @@ impl Link {
         let mut settled = Vec::new();
         let now = ctx.now;
         if let Some(connection) = self.connection_mut(key) {
-            connection.ends_at = Some(now + connection.drain_time());
+            connection.ending = Some(Ending::Drains(now));
             if connection.path.is_suspect() {
                 connection.give_up(&mut settled);
             }
@@ -301,7 +301,7 @@ impl Link {
     fn undecided(&self) -> Vec<ConnectionKey> {
         self.connections
             .iter()
-            .filter(|it| it.bound == Bound::Undecided && it.their_hello.is_some() && it.ends_at.is_none())
+            .filter(|it| it.bound == Bound::Undecided && it.their_hello.is_some() && it.ending.is_none())
             .map(|it| it.key)
             .collect()
     }
