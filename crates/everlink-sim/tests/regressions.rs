@@ -52,6 +52,13 @@ fn a_process_that_was_left_for_its_double_does_not_come_back_at_once() {
     holds(443);
 }
 
+// The answer to a CLOSE was lost, and the handshake that was to carry CLOSE elsewhere met a peer that had forgotten the
+// session already: another one began, which nobody wanted and nobody closed.
+#[test]
+fn a_close_that_was_heard_begins_no_other_session() {
+    holds(1102);
+}
+
 // How long a connection drains was settled by the sample of a moment, one taken across a stall, and stood when better
 // ones had come.
 #[test]

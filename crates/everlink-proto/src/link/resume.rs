@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     connection::{Bound, Connection, Ending, Goodbye},
+    crypto::Role,
     event::Event,
     session::{CheckOutcome, EndReason, HelloOutcome, SWITCH_SETTLES},
     stats::Mark,
@@ -121,6 +122,12 @@ impl Link {
     }
 
     fn replace_session(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, reason: EndReason) {
+        let dialled = self.connection_mut(key).is_some_and(|it| it.role == Role::Initiator);
+        if dialled && !self.closing.is_open() {
+            // We dialled to say goodbye, to a peer that knows of no session any more. Nobody asked for another one, so
+            // what was dialled goes unconfirmed.
+            return self.finish_close(ctx, None);
+        }
         self.cause =
             if reason == EndReason::PeerRestarted { Cause::PeerRestarted } else { Cause::PeerForgot };
         if reason == EndReason::PeerRestarted {
