@@ -52,6 +52,13 @@ fn a_process_that_was_left_for_its_double_does_not_come_back_at_once() {
     holds(443);
 }
 
+// A process dialled and died, and its confirmation came when its successor had answered already. One PING to the living
+// one was lost, and the dead one took its place: the session ended twice for one restart.
+#[test]
+fn what_a_dead_process_left_on_the_way_does_not_displace_its_successor() {
+    holds(50_553);
+}
+
 // The answer to a CLOSE was lost, and the handshake that was to carry CLOSE elsewhere met a peer that had forgotten the
 // session already: another one began, which nobody wanted and nobody closed.
 #[test]

@@ -111,6 +111,8 @@ pub(crate) struct Connection {
     pub(crate) key: ConnectionKey,
     pub(crate) order: Order,
     pub(crate) role: Role,
+    /// When this side gave the peer something to answer that was never there before: whoever answered lived later.
+    pub(crate) asked: Instant,
     pub(crate) born: Instant,
     pub(crate) handshake_hash: [u8; 32],
     pub(crate) keys: PacketKeys,
@@ -145,6 +147,8 @@ pub(crate) struct Birth {
     pub(crate) key: ConnectionKey,
     pub(crate) order: Order,
     pub(crate) role: Role,
+    /// When this side sent its message of the handshake first.
+    pub(crate) asked: Instant,
     pub(crate) remote: SocketAddr,
     /// Whether the peer is known to be there.
     pub(crate) proved: bool,
@@ -159,6 +163,7 @@ impl Connection {
             key: birth.key,
             order: birth.order,
             role: birth.role,
+            asked: birth.asked,
             born: now,
             handshake_hash: birth.secrets.handshake_hash,
             keys,
@@ -186,6 +191,11 @@ impl Connection {
             Ending::Drains(since) => since + (self.path.pto() * 3).clamp(DRAIN, MAX_DRAIN),
             Ending::Leaves(at) => at,
         })
+    }
+
+    /// Whether the process at the other end is known to have lived at a moment after `then`.
+    pub(crate) fn lived_after(&self, then: Instant) -> bool {
+        self.asked >= then || (self.carried && self.born >= then)
     }
 
     /// Since when its keys are old enough to be replaced (SPEC 3.3).

@@ -13,7 +13,7 @@ use crate::{
     connection::{Bound, Connection, Ending, Goodbye},
     crypto::Role,
     event::Event,
-    session::{CheckOutcome, EndReason, HelloOutcome, SWITCH_SETTLES},
+    session::{CheckOutcome, EndReason, HelloOutcome, Known, SWITCH_SETTLES},
     stats::Mark,
     time::Instant,
     wire::frame::{CloseCode, Hello},
@@ -72,11 +72,11 @@ impl Link {
 
     /// The peer has shown its half under confirmed keys.
     pub(super) fn on_hello(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, hello: Hello) {
-        let old_is_alive = self.winner().is_some_and(|old| !old.path.is_suspect() && old.ending.is_none());
+        let known = self.known_before(key);
         let Some(connection) = self.connection_mut(key) else { return };
         connection.their_hello = Some(hello);
         let order = connection.order;
-        match self.continuity.on_hello(hello, order, old_is_alive) {
+        match self.continuity.on_hello(hello, order, known) {
             HelloOutcome::Begin => self.begin_session(ctx, key),
             HelloOutcome::Continue => self.bind(ctx, key),
             HelloOutcome::EndThenBegin(reason) => self.replace_session(ctx, key, reason),
@@ -91,6 +91,21 @@ impl Link {
             }
             HelloOutcome::CheckDuplicate => self.begin_check(ctx),
             HelloOutcome::CheckRunning => {}
+        }
+    }
+
+    /// What is known of the process in the session, now that this connection brings a HELLO. Who dials lives when its
+    /// message 1 arrives; who answers something fresh, or acknowledges it, lives later than that was sent.
+    fn known_before(&self, key: ConnectionKey) -> Known {
+        let epoch = self.session.epoch();
+        let accepted = self.connections.iter().find(|it| it.key == key && it.role == Role::Responder);
+        let mut bound = self.connections.iter().filter(|it| it.key != key && it.bound == Bound::To(epoch));
+        if accepted.is_some_and(|new| bound.any(|it| it.lived_after(new.asked))) {
+            return Known::Later;
+        }
+        match self.winner() {
+            Some(winner) if !winner.path.is_suspect() && winner.ending.is_none() => Known::Alive,
+            Some(_) | None => Known::Silent,
         }
     }
 
