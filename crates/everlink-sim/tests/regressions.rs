@@ -52,6 +52,12 @@ fn a_process_that_was_left_for_its_double_does_not_come_back_at_once() {
     holds(443);
 }
 
+// The same as soon as the one that was taken instead had lost its only connection.
+#[test]
+fn a_process_that_was_left_waits_even_if_its_double_is_out_of_reach() {
+    holds(915);
+}
+
 // A process dialled and died, and its confirmation came when its successor had answered already. One PING to the living
 // one was lost, and the dead one took its place: the session ended twice for one restart.
 #[test]

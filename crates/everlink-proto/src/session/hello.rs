@@ -145,7 +145,7 @@ impl Continuity {
         if ended.clone().any(|it| it.half == hello.half) {
             return HelloOutcome::Gone;
         }
-        if self.switched && known != Known::Silent && ended.any(|it| it.incarnation == hello.incarnation) {
+        if self.switched && ended.any(|it| it.incarnation == hello.incarnation) {
             return HelloOutcome::Duplicate;
         }
         if self.check.is_some_and(|check| check.hello.half == hello.half) {

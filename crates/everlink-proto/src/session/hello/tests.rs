@@ -87,6 +87,17 @@ fn another_half_of_another_incarnation_means_a_restart_if_the_old_connection_is_
 }
 
 #[test]
+fn a_process_that_was_left_is_refused_until_the_switch_has_settled_whoever_is_heard() {
+    for known in [Known::Silent, Known::Alive] {
+        let mut continuity = begun();
+        continuity.on_hello(hello(2, B), order(6), Known::Silent);
+        assert_eq!(continuity.on_hello(hello(3, A), order(7), known), HelloOutcome::Duplicate);
+        continuity.on_switch_settled();
+        assert_ne!(continuity.on_hello(hello(3, A), order(8), known), HelloOutcome::Duplicate);
+    }
+}
+
+#[test]
 fn another_incarnation_is_checked_while_the_old_connection_is_alive() {
     let mut continuity = begun();
     assert_eq!(continuity.on_hello(hello(2, B), order(6), Known::Alive), HelloOutcome::CheckDuplicate);
