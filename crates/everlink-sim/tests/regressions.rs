@@ -52,10 +52,16 @@ fn a_process_that_was_left_for_its_double_does_not_come_back_at_once() {
     holds(443);
 }
 
-// The same as soon as the one that was taken instead had lost its only connection.
+// The same as soon as the one that was taken instead had lost its only connection, though nobody had asked it anything.
 #[test]
-fn a_process_that_was_left_waits_even_if_its_double_is_out_of_reach() {
+fn a_process_that_was_left_waits_even_if_its_double_has_no_connection() {
     holds(915);
+}
+
+// Nobody was let back for 30 s, even when the double had died: the survivor was kept waiting.
+#[test]
+fn a_process_that_was_left_comes_back_when_its_double_has_fallen_silent() {
+    holds(102_145);
 }
 
 // A process dialled and died, and its confirmation came when its successor had answered already. One PING to the living

@@ -104,8 +104,9 @@ impl Link {
             return Known::Later;
         }
         match self.winner() {
-            Some(winner) if !winner.path.is_suspect() && winner.ending.is_none() => Known::Alive,
-            Some(_) | None => Known::Silent,
+            None => Known::Unreached,
+            Some(winner) if winner.path.is_suspect() => Known::Silent,
+            Some(_) => Known::Alive,
         }
     }
 

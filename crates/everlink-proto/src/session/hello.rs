@@ -28,9 +28,11 @@ pub struct Order {
 /// What is known of the process in the session, when another shows its half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Known {
-    /// The connection before is closed or suspect.
+    /// Its path is suspect: it was asked, and did not answer.
     Silent,
-    /// It is neither.
+    /// There is no connection to it to tell by.
+    Unreached,
+    /// It has a connection, which is not suspect.
     Alive,
     /// It lived after the other had dialled: the other is not its successor.
     Later,
@@ -145,7 +147,7 @@ impl Continuity {
         if ended.clone().any(|it| it.half == hello.half) {
             return HelloOutcome::Gone;
         }
-        if self.switched && ended.any(|it| it.incarnation == hello.incarnation) {
+        if self.switched && known != Known::Silent && ended.any(|it| it.incarnation == hello.incarnation) {
             return HelloOutcome::Duplicate;
         }
         if self.check.is_some_and(|check| check.hello.half == hello.half) {

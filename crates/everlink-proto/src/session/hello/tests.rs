@@ -87,13 +87,15 @@ fn another_half_of_another_incarnation_means_a_restart_if_the_old_connection_is_
 }
 
 #[test]
-fn a_process_that_was_left_is_refused_until_the_switch_has_settled_whoever_is_heard() {
-    for known in [Known::Silent, Known::Alive] {
+fn a_process_that_was_left_is_refused_until_the_switch_has_settled_or_its_double_fell_silent() {
+    for known in [Known::Unreached, Known::Alive] {
         let mut continuity = begun();
         continuity.on_hello(hello(2, B), order(6), Known::Silent);
         assert_eq!(continuity.on_hello(hello(3, A), order(7), known), HelloOutcome::Duplicate);
-        continuity.on_switch_settled();
-        assert_ne!(continuity.on_hello(hello(3, A), order(8), known), HelloOutcome::Duplicate);
+        let mut settled = continuity.clone();
+        settled.on_switch_settled();
+        assert_ne!(settled.on_hello(hello(3, A), order(8), known), HelloOutcome::Duplicate);
+        assert_ne!(continuity.on_hello(hello(3, A), order(8), Known::Silent), HelloOutcome::Duplicate);
     }
 }
 
