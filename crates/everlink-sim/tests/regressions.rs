@@ -52,6 +52,39 @@ fn a_process_that_was_left_for_its_double_does_not_come_back_at_once() {
     holds(443);
 }
 
+// The same as soon as the one that was taken instead had lost its only connection, though nobody had asked it anything.
+#[test]
+fn a_process_that_was_left_waits_even_if_its_double_has_no_connection() {
+    holds(915);
+}
+
+// Nobody was let back for 30 s, even when the double had died: the survivor was kept waiting.
+#[test]
+fn a_process_that_was_left_comes_back_when_its_double_has_fallen_silent() {
+    holds(102_145);
+}
+
+// A process dialled and died, and its confirmation came when its successor had answered already. One PING to the living
+// one was lost, and the dead one took its place: the session ended twice for one restart.
+#[test]
+fn what_a_dead_process_left_on_the_way_does_not_displace_its_successor() {
+    holds(50_553);
+}
+
+// The answer to a CLOSE was lost, and the handshake that was to carry CLOSE elsewhere met a peer that had forgotten the
+// session already: another one began, which nobody wanted and nobody closed.
+#[test]
+fn a_close_that_was_heard_begins_no_other_session() {
+    holds(1102);
+}
+
+// How long a connection drains was settled by the sample of a moment, one taken across a stall, and stood when better
+// ones had come.
+#[test]
+fn a_connection_drains_as_long_as_its_path_is_measured_to_need() {
+    holds(1907);
+}
+
 // The last words of a session were not among what a probe repeats, and one side stayed connected.
 #[test]
 fn last_words_are_repeated_until_they_are_heard() {

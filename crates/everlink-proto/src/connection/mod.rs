@@ -28,7 +28,7 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 /// How often CLOSE goes out while its answer is awaited (SPEC 6.6): the time is short, so losses are not waited for.
 pub(crate) const CLOSE_AGAIN: Duration = Duration::from_millis(250);
 
-/// And at most: one sample taken across a sleep can make three probe timeouts of minutes.
+/// And at most: a path whose last sample was taken across a sleep may have no other for minutes.
 const MAX_DRAIN: Duration = Duration::from_secs(30);
 
 /// For how long a peer may take to prove its address: three tries at the initial round-trip time. Meanwhile
@@ -44,6 +44,15 @@ pub(crate) enum Bound {
     To(u64),
     /// Belongs to a session that is over, or to none.
     Never,
+}
+
+/// Until when a connection that carries nothing new is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// For 3 PTO of its path as they are measured meanwhile, since then.
+    Drains(Instant),
+    /// Until then: its last words have their time.
+    Leaves(Instant),
 }
 
 /// What a side says before it leaves, again and again until it is heard.
@@ -102,6 +111,8 @@ pub(crate) struct Connection {
     pub(crate) key: ConnectionKey,
     pub(crate) order: Order,
     pub(crate) role: Role,
+    /// When this side gave the peer something to answer that was never there before: whoever answered lived later.
+    pub(crate) asked: Instant,
     pub(crate) born: Instant,
     pub(crate) handshake_hash: [u8; 32],
     pub(crate) keys: PacketKeys,
@@ -115,8 +126,8 @@ pub(crate) struct Connection {
     pub(crate) their_close: Option<TheirClose>,
     /// When a connection whose peer has not proved its address is dropped.
     pub(crate) prove_by: Option<Instant>,
-    /// When a connection that is on its way out is dropped.
-    pub(crate) ends_at: Option<Instant>,
+    /// On its way out.
+    pub(crate) ending: Option<Ending>,
     /// Nothing was heard for long: nothing new goes out before a packet of this number or a higher one is
     /// acknowledged (SPEC 7.1).
     pub(crate) stale_from: Option<u64>,
@@ -141,6 +152,8 @@ pub(crate) struct Birth {
     pub(crate) key: ConnectionKey,
     pub(crate) order: Order,
     pub(crate) role: Role,
+    /// When this side sent its message of the handshake first.
+    pub(crate) asked: Instant,
     pub(crate) remote: SocketAddr,
     /// Whether the peer is known to be there.
     pub(crate) proved: bool,
@@ -155,6 +168,7 @@ impl Connection {
             key: birth.key,
             order: birth.order,
             role: birth.role,
+            asked: birth.asked,
             born: now,
             handshake_hash: birth.secrets.handshake_hash,
             keys,
@@ -166,7 +180,7 @@ impl Connection {
             farewell: None,
             their_close: None,
             prove_by: (!birth.proved).then(|| now + PROOF),
-            ends_at: None,
+            ending: None,
             stale_from: None,
             under_way: 0,
             questions: 0,
@@ -178,9 +192,17 @@ impl Connection {
         }
     }
 
-    /// How long it drains (SPEC 6.6).
-    pub(crate) fn drain_time(&self) -> Duration {
-        (self.path.pto() * 3).clamp(DRAIN, MAX_DRAIN)
+    /// When a connection that is on its way out is dropped (SPEC 6.6).
+    pub(crate) fn ends_at(&self) -> Option<Instant> {
+        Some(match self.ending? {
+            Ending::Drains(since) => since + (self.path.pto() * 3).clamp(DRAIN, MAX_DRAIN),
+            Ending::Leaves(at) => at,
+        })
+    }
+
+    /// Whether the process at the other end is known to have lived at a moment after `then`.
+    pub(crate) fn lived_after(&self, then: Instant) -> bool {
+        self.asked >= then || (self.carried && self.born >= then)
     }
 
     /// Since when its keys are old enough to be replaced (SPEC 3.3).

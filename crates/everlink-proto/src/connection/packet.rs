@@ -102,7 +102,7 @@ impl Connection {
     fn plan(&mut self, now: Instant, offer: Option<&Offer<'_>>) -> Option<bool> {
         let urgent = self.is_urgent(now);
         let wanted = !self.path.is_suspect()
-            && self.ends_at.is_none()
+            && self.ending.is_none()
             && offer.is_some_and(|offer| offer.session.has_pending(offer.may_bind));
         if !urgent && !wanted {
             return None;

@@ -145,6 +145,7 @@ impl Endpoint {
             key: ConnectionKey(0),
             order: Order { generation, by_smaller: peer < self.shared.identity.peer_id() },
             role: Role::Responder,
+            asked: now,
             remote: from,
             proved: false,
             ids: PathIds { local: id, remote: message.id, remote_token: payload.token },

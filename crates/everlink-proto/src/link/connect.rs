@@ -165,6 +165,7 @@ impl Link {
             key: ctx.next_connection_key(),
             order: self.order(accepted.generation, Role::Initiator),
             role: Role::Initiator,
+            asked: attempt.began,
             remote: from,
             proved: true,
             ids: PathIds { local: attempt.id, remote: responder, remote_token: accepted.token },

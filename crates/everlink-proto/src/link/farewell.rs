@@ -107,7 +107,7 @@ impl Link {
     }
 
     /// Our own close is over, answered or not.
-    fn finish_close(&mut self, ctx: &mut Context<'_>, answered_on: Option<ConnectionKey>) {
+    pub(super) fn finish_close(&mut self, ctx: &mut Context<'_>, answered_on: Option<ConnectionKey>) {
         self.cause = Cause::Closed;
         self.end_session(ctx, EndReason::ClosedHere, answered_on);
         self.continuity.forget();

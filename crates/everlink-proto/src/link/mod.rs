@@ -225,8 +225,7 @@ impl Link {
     /// A connection on its way out whose path is in doubt will not bring home what it owes (SPEC 8.5).
     fn give_up_doubtful_ones(&mut self) {
         let mut settled = Vec::new();
-        for connection in
-            self.connections.iter_mut().filter(|it| it.ends_at.is_some() && it.path.is_suspect())
+        for connection in self.connections.iter_mut().filter(|it| it.ending.is_some() && it.path.is_suspect())
         {
             connection.give_up(&mut settled);
         }
@@ -292,7 +291,7 @@ impl Link {
             let proved = connection.path.migration.is_proved();
             consider(connection.path.acks.deadline().filter(|_| proved), Reason::Ack);
             consider(connection.paced_until, Reason::Pace);
-            consider(soonest(connection.ends_at, connection.prove_by), Reason::Drain);
+            consider(soonest(connection.ends_at(), connection.prove_by), Reason::Drain);
             consider(connection.farewell.as_ref().and_then(|farewell| farewell.again_at), Reason::Close);
         }
         consider(self.question_at, Reason::Question);
@@ -343,7 +342,7 @@ impl Link {
         let ended: Vec<_> = self
             .connections
             .iter()
-            .filter(|it| soonest(it.ends_at, it.prove_by).is_some_and(|at| at <= ctx.now))
+            .filter(|it| soonest(it.ends_at(), it.prove_by).is_some_and(|at| at <= ctx.now))
             .map(|it| it.key)
             .collect();
         for key in ended {

@@ -79,7 +79,7 @@ impl Link {
         let due = ladder.take_due(ctx.now, &mut ctx.shared.rng);
         if due.probe {
             for connection in
-                self.connections.iter_mut().filter(|it| it.path.is_suspect() && it.ends_at.is_none())
+                self.connections.iter_mut().filter(|it| it.path.is_suspect() && it.ending.is_none())
             {
                 connection.ping_due = true;
                 connection.path.migration.repeat();

@@ -10,9 +10,10 @@ use super::{
     receive::Violation,
 };
 use crate::{
-    connection::{Bound, Connection, Goodbye},
+    connection::{Bound, Connection, Ending, Goodbye},
+    crypto::Role,
     event::Event,
-    session::{CheckOutcome, EndReason, HelloOutcome, SWITCH_SETTLES},
+    session::{CheckOutcome, EndReason, HelloOutcome, Known, SWITCH_SETTLES},
     stats::Mark,
     time::Instant,
     wire::frame::{CloseCode, Hello},
@@ -71,11 +72,11 @@ impl Link {
 
     /// The peer has shown its half under confirmed keys.
     pub(super) fn on_hello(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, hello: Hello) {
-        let old_is_alive = self.winner().is_some_and(|old| !old.path.is_suspect() && old.ends_at.is_none());
+        let known = self.known_before(key);
         let Some(connection) = self.connection_mut(key) else { return };
         connection.their_hello = Some(hello);
         let order = connection.order;
-        match self.continuity.on_hello(hello, order, old_is_alive) {
+        match self.continuity.on_hello(hello, order, known) {
             HelloOutcome::Begin => self.begin_session(ctx, key),
             HelloOutcome::Continue => self.bind(ctx, key),
             HelloOutcome::EndThenBegin(reason) => self.replace_session(ctx, key, reason),
@@ -90,6 +91,22 @@ impl Link {
             }
             HelloOutcome::CheckDuplicate => self.begin_check(ctx),
             HelloOutcome::CheckRunning => {}
+        }
+    }
+
+    /// What is known of the process in the session, now that this connection brings a HELLO. Who dials lives when its
+    /// message 1 arrives; who answers something fresh, or acknowledges it, lives later than that was sent.
+    fn known_before(&self, key: ConnectionKey) -> Known {
+        let epoch = self.session.epoch();
+        let accepted = self.connections.iter().find(|it| it.key == key && it.role == Role::Responder);
+        let mut bound = self.connections.iter().filter(|it| it.key != key && it.bound == Bound::To(epoch));
+        if accepted.is_some_and(|new| bound.any(|it| it.lived_after(new.asked))) {
+            return Known::Later;
+        }
+        match self.winner() {
+            None => Known::Unreached,
+            Some(winner) if winner.path.is_suspect() => Known::Silent,
+            Some(_) => Known::Alive,
         }
     }
 
@@ -121,6 +138,12 @@ impl Link {
     }
 
     fn replace_session(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, reason: EndReason) {
+        let dialled = self.connection_mut(key).is_some_and(|it| it.role == Role::Initiator);
+        if dialled && !self.closing.is_open() {
+            // We dialled to say goodbye, to a peer that knows of no session any more. Nobody asked for another one, so
+            // what was dialled goes unconfirmed.
+            return self.finish_close(ctx, None);
+        }
         self.cause =
             if reason == EndReason::PeerRestarted { Cause::PeerRestarted } else { Cause::PeerForgot };
         if reason == EndReason::PeerRestarted {
@@ -187,7 +210,7 @@ impl Link {
         let now = ctx.now;
         if let Some(connection) = self.connection_mut(key) {
             connection.bound = Bound::Never;
-            connection.ends_at = Some(now + super::farewell::answer_time(connection));
+            connection.ending = Some(Ending::Leaves(now + super::farewell::answer_time(connection)));
         }
         self.elect(ctx, Ballot::Gone(key));
     }
@@ -196,7 +219,7 @@ impl Link {
         let now = ctx.now;
         if let Some(connection) = self.connection_mut(key) {
             connection.bound = Bound::Never;
-            connection.ends_at = Some(now + connection.drain_time());
+            connection.ending = Some(Ending::Drains(now));
         }
         self.bound_connections(ctx);
     }
@@ -228,7 +251,7 @@ impl Link {
         let mut settled = Vec::new();
         let now = ctx.now;
         if let Some(connection) = self.connection_mut(key) {
-            connection.ends_at = Some(now + connection.drain_time());
+            connection.ending = Some(Ending::Drains(now));
             if connection.path.is_suspect() {
                 connection.give_up(&mut settled);
             }
@@ -301,7 +324,7 @@ impl Link {
     fn undecided(&self) -> Vec<ConnectionKey> {
         self.connections
             .iter()
-            .filter(|it| it.bound == Bound::Undecided && it.their_hello.is_some() && it.ends_at.is_none())
+            .filter(|it| it.bound == Bound::Undecided && it.their_hello.is_some() && it.ending.is_none())
             .map(|it| it.key)
             .collect()
     }

@@ -98,7 +98,7 @@ impl Link {
             order: connection.order,
             initiated: connection.role == crate::crypto::Role::Initiator,
             current: self.election.winner() == Some(connection.key),
-            ending: connection.ends_at.is_some(),
+            ending: connection.ending.is_some(),
             bound: matches!(connection.bound, Bound::To(epoch) if epoch == self.session.epoch()),
             carried: connection.carried,
             suspect: connection.path.is_suspect(),

@@ -25,6 +25,19 @@ pub struct Order {
     pub by_smaller: bool,
 }
 
+/// What is known of the process in the session, when another shows its half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Known {
+    /// Its path is suspect: it was asked, and did not answer.
+    Silent,
+    /// There is no connection to it to tell by.
+    Unreached,
+    /// It has a connection, which is not suspect.
+    Alive,
+    /// It lived after the other had dialled: the other is not its successor.
+    Later,
+}
+
 /// What a HELLO means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HelloOutcome {
@@ -120,9 +133,8 @@ impl Continuity {
     }
 
     /// The table of SPEC 8.2, row by row, for a HELLO under confirmed keys. `order` is the place of
-    /// the connection that brought it; `old_is_alive` says that the connection before is neither
-    /// closed nor suspect.
-    pub fn on_hello(&mut self, hello: Hello, order: Order, old_is_alive: bool) -> HelloOutcome {
+    /// the connection that brought it.
+    pub fn on_hello(&mut self, hello: Hello, order: Order, known: Known) -> HelloOutcome {
         let Some(theirs) = self.theirs else {
             self.adopt(hello, order);
             return HelloOutcome::Begin;
@@ -135,16 +147,17 @@ impl Continuity {
         if ended.clone().any(|it| it.half == hello.half) {
             return HelloOutcome::Gone;
         }
-        if self.switched && old_is_alive && ended.any(|it| it.incarnation == hello.incarnation) {
+        if self.switched && known != Known::Silent && ended.any(|it| it.incarnation == hello.incarnation) {
             return HelloOutcome::Duplicate;
         }
         if self.check.is_some_and(|check| check.hello.half == hello.half) {
             return self.repeat_check(order);
         }
-        if Some(order) < self.newest.max(self.check.map(|check| check.order)) {
+        let overtaken = known == Known::Later && theirs.incarnation != hello.incarnation;
+        if overtaken || Some(order) < self.newest.max(self.check.map(|check| check.order)) {
             return HelloOutcome::Stale;
         }
-        if old_is_alive && is_doubtful(&theirs, &hello) {
+        if known == Known::Alive && is_doubtful(&theirs, &hello) {
             self.check = Some(Check { hello, order });
             return HelloOutcome::CheckDuplicate;
         }

@@ -32,7 +32,7 @@ mod verdict;
 pub use channel::{ChannelOptions, MESSAGE_MAX, OnRestart};
 pub use close::Positions;
 pub use error::{EndReason, Kept, NotKept, ProtocolError, SendRefused};
-pub use hello::{CheckOutcome, Continuity, HelloOutcome, Order, SWITCH_SETTLES};
+pub use hello::{CheckOutcome, Continuity, HelloOutcome, Known, Order, SWITCH_SETTLES};
 pub use inbox::{DoneToken, InboxItem};
 pub use record::Record;
 pub use snapshot::{ChannelSnapshot, Snapshot};

@@ -39,6 +39,7 @@ fn pending(number: u64, peer: PeerId, from: SocketAddr) -> Pending {
         key: ConnectionKey(0),
         order: Order { generation: number, by_smaller: false },
         role: Role::Responder,
+        asked: Instant::ZERO,
         remote: from,
         proved: false,
         ids: PathIds { local: id(number), remote: id(number), remote_token: Token([0; 16]) },

@@ -18,7 +18,7 @@ fn order(generation: u64) -> Order {
 fn begun() -> Continuity {
     let mut continuity = Continuity::new();
     continuity.mine(|| Half([0xff; 16]));
-    assert_eq!(continuity.on_hello(hello(1, A), order(5), false), HelloOutcome::Begin);
+    assert_eq!(continuity.on_hello(hello(1, A), order(5), Known::Silent), HelloOutcome::Begin);
     continuity
 }
 
@@ -30,17 +30,17 @@ fn the_first_half_begins_the_session() {
 #[test]
 fn the_same_half_goes_on_on_whatever_connection() {
     let mut continuity = begun();
-    assert_eq!(continuity.on_hello(hello(1, A), order(6), true), HelloOutcome::Continue);
-    assert_eq!(continuity.on_hello(hello(1, A), order(2), true), HelloOutcome::Continue);
+    assert_eq!(continuity.on_hello(hello(1, A), order(6), Known::Alive), HelloOutcome::Continue);
+    assert_eq!(continuity.on_hello(hello(1, A), order(2), Known::Alive), HelloOutcome::Continue);
 }
 
 #[test]
 fn a_half_of_an_ended_session_is_gone_and_changes_nothing() {
     let mut continuity = begun();
     let ended = HelloOutcome::EndThenBegin(EndReason::PeerForgot);
-    assert_eq!(continuity.on_hello(hello(2, A), order(6), true), ended);
+    assert_eq!(continuity.on_hello(hello(2, A), order(6), Known::Alive), ended);
     let before = continuity.clone();
-    assert_eq!(continuity.on_hello(hello(1, A), order(9), true), HelloOutcome::Gone);
+    assert_eq!(continuity.on_hello(hello(1, A), order(9), Known::Alive), HelloOutcome::Gone);
     assert_eq!(continuity, before);
 }
 
@@ -48,23 +48,33 @@ fn a_half_of_an_ended_session_is_gone_and_changes_nothing() {
 fn another_half_on_an_older_connection_is_stale_and_changes_nothing() {
     let mut continuity = begun();
     let before = continuity.clone();
-    assert_eq!(continuity.on_hello(hello(2, A), order(4), false), HelloOutcome::Stale);
+    assert_eq!(continuity.on_hello(hello(2, A), order(4), Known::Silent), HelloOutcome::Stale);
     assert_eq!(continuity, before);
+}
+
+#[test]
+fn a_half_of_a_process_that_dialled_while_the_present_one_lived_later_is_stale() {
+    let mut continuity = begun();
+    let before = continuity.clone();
+    assert_eq!(continuity.on_hello(hello(2, B), order(6), Known::Later), HelloOutcome::Stale);
+    assert_eq!(continuity, before);
+    let ended = HelloOutcome::EndThenBegin(EndReason::PeerForgot);
+    assert_eq!(continuity.on_hello(hello(3, A), order(7), Known::Later), ended, "it is the same process");
 }
 
 #[test]
 fn crossing_connections_of_one_generation_are_ordered_by_their_initiator() {
     let mut continuity = Continuity::new();
     let by_smaller = Order { generation: 1, by_smaller: true };
-    continuity.on_hello(hello(1, A), by_smaller, false);
-    assert_eq!(continuity.on_hello(hello(2, A), order(1), false), HelloOutcome::Stale);
+    continuity.on_hello(hello(1, A), by_smaller, Known::Silent);
+    assert_eq!(continuity.on_hello(hello(2, A), order(1), Known::Silent), HelloOutcome::Stale);
 }
 
 #[test]
 fn another_half_of_the_same_incarnation_means_that_the_peer_forgot() {
     let mut continuity = begun();
     let ended = HelloOutcome::EndThenBegin(EndReason::PeerForgot);
-    assert_eq!(continuity.on_hello(hello(2, A), order(6), true), ended);
+    assert_eq!(continuity.on_hello(hello(2, A), order(6), Known::Alive), ended);
     assert_eq!(continuity.theirs(), Some(Half([2; 16])));
     assert_eq!(continuity.drawn(), Some(Half([0xff; 16])), "its own half is kept");
 }
@@ -73,13 +83,26 @@ fn another_half_of_the_same_incarnation_means_that_the_peer_forgot() {
 fn another_half_of_another_incarnation_means_a_restart_if_the_old_connection_is_dead() {
     let mut continuity = begun();
     let ended = HelloOutcome::EndThenBegin(EndReason::PeerRestarted);
-    assert_eq!(continuity.on_hello(hello(2, B), order(6), false), ended);
+    assert_eq!(continuity.on_hello(hello(2, B), order(6), Known::Silent), ended);
+}
+
+#[test]
+fn a_process_that_was_left_is_refused_until_the_switch_has_settled_or_its_double_fell_silent() {
+    for known in [Known::Unreached, Known::Alive] {
+        let mut continuity = begun();
+        continuity.on_hello(hello(2, B), order(6), Known::Silent);
+        assert_eq!(continuity.on_hello(hello(3, A), order(7), known), HelloOutcome::Duplicate);
+        let mut settled = continuity.clone();
+        settled.on_switch_settled();
+        assert_ne!(settled.on_hello(hello(3, A), order(8), known), HelloOutcome::Duplicate);
+        assert_ne!(continuity.on_hello(hello(3, A), order(8), Known::Silent), HelloOutcome::Duplicate);
+    }
 }
 
 #[test]
 fn another_incarnation_is_checked_while_the_old_connection_is_alive() {
     let mut continuity = begun();
-    assert_eq!(continuity.on_hello(hello(2, B), order(6), true), HelloOutcome::CheckDuplicate);
+    assert_eq!(continuity.on_hello(hello(2, B), order(6), Known::Alive), HelloOutcome::CheckDuplicate);
     assert!(continuity.is_checking());
     assert_eq!(continuity.theirs(), Some(Half([1; 16])));
 }
@@ -88,7 +111,7 @@ fn another_incarnation_is_checked_while_the_old_connection_is_alive() {
 fn an_answer_on_the_old_connection_means_two_processes_with_one_key() {
     let mut continuity = begun();
     let before = continuity.clone();
-    continuity.on_hello(hello(2, B), order(6), true);
+    continuity.on_hello(hello(2, B), order(6), Known::Alive);
     assert_eq!(continuity.on_check_result(true), Some(CheckOutcome::Duplicate(order(6))));
     assert_eq!(continuity, before);
 }
@@ -96,7 +119,7 @@ fn an_answer_on_the_old_connection_means_two_processes_with_one_key() {
 #[test]
 fn silence_on_the_old_connection_means_a_restart() {
     let mut continuity = begun();
-    continuity.on_hello(hello(2, B), order(6), true);
+    continuity.on_hello(hello(2, B), order(6), Known::Alive);
     let ended = CheckOutcome::EndThenBegin(EndReason::PeerRestarted, order(6));
     assert_eq!(continuity.on_check_result(false), Some(ended));
     assert_eq!(continuity.theirs(), Some(Half([2; 16])));
@@ -106,8 +129,8 @@ fn silence_on_the_old_connection_means_a_restart() {
 #[test]
 fn repeats_of_a_checked_half_wait_for_the_same_answer() {
     let mut continuity = begun();
-    continuity.on_hello(hello(2, B), order(6), true);
-    assert_eq!(continuity.on_hello(hello(2, B), order(7), true), HelloOutcome::CheckRunning);
+    continuity.on_hello(hello(2, B), order(6), Known::Alive);
+    assert_eq!(continuity.on_hello(hello(2, B), order(7), Known::Alive), HelloOutcome::CheckRunning);
     let ended = CheckOutcome::EndThenBegin(EndReason::PeerRestarted, order(7));
     assert_eq!(continuity.on_check_result(false), Some(ended));
 }
@@ -115,9 +138,9 @@ fn repeats_of_a_checked_half_wait_for_the_same_answer() {
 #[test]
 fn a_third_half_during_a_check_starts_it_anew_unless_it_is_older() {
     let mut continuity = begun();
-    continuity.on_hello(hello(2, B), order(6), true);
-    assert_eq!(continuity.on_hello(hello(3, B), order(5), true), HelloOutcome::Stale);
-    assert_eq!(continuity.on_hello(hello(4, B), order(7), true), HelloOutcome::CheckDuplicate);
+    continuity.on_hello(hello(2, B), order(6), Known::Alive);
+    assert_eq!(continuity.on_hello(hello(3, B), order(5), Known::Alive), HelloOutcome::Stale);
+    assert_eq!(continuity.on_hello(hello(4, B), order(7), Known::Alive), HelloOutcome::CheckDuplicate);
     continuity.on_check_result(false);
     assert_eq!(continuity.theirs(), Some(Half([4; 16])));
 }
@@ -125,17 +148,17 @@ fn a_third_half_during_a_check_starts_it_anew_unless_it_is_older() {
 #[test]
 fn a_higher_counter_proves_the_restart_without_a_check() {
     let mut continuity = Continuity::new();
-    continuity.on_hello(counted(1, A, 7), order(5), false);
+    continuity.on_hello(counted(1, A, 7), order(5), Known::Silent);
     let ended = HelloOutcome::EndThenBegin(EndReason::PeerRestarted);
-    assert_eq!(continuity.on_hello(counted(2, B, 8), order(6), true), ended);
+    assert_eq!(continuity.on_hello(counted(2, B, 8), order(6), Known::Alive), ended);
 }
 
 #[test]
 fn a_counter_that_is_not_higher_or_not_kept_proves_nothing() {
     for (old, new) in [(7, 7), (7, 6), (0, 8), (7, 0)] {
         let mut continuity = Continuity::new();
-        continuity.on_hello(counted(1, A, old), order(5), false);
-        let outcome = continuity.on_hello(counted(2, B, new), order(6), true);
+        continuity.on_hello(counted(1, A, old), order(5), Known::Silent);
+        let outcome = continuity.on_hello(counted(2, B, new), order(6), Known::Alive);
         assert_eq!(outcome, HelloOutcome::CheckDuplicate);
     }
 }
@@ -143,19 +166,23 @@ fn a_counter_that_is_not_higher_or_not_kept_proves_nothing() {
 #[test]
 fn forgetting_makes_the_next_use_draw_a_new_half() {
     let mut continuity = begun();
-    continuity.on_hello(hello(2, A), order(6), true);
+    continuity.on_hello(hello(2, A), order(6), Known::Alive);
     continuity.forget();
     assert_eq!(continuity.mine(|| Half([0xee; 16])), Half([0xee; 16]));
-    assert_eq!(continuity.on_hello(hello(1, A), order(7), true), HelloOutcome::Begin, "nothing ended since");
+    assert_eq!(
+        continuity.on_hello(hello(1, A), order(7), Known::Alive),
+        HelloOutcome::Begin,
+        "nothing ended since"
+    );
 }
 
 #[test]
 fn eight_ended_halves_are_remembered_and_the_ninth_is_not() {
     let mut continuity = begun();
     for half in 2..=10 {
-        continuity.on_hello(hello(half, A), order(u64::from(half) + 10), true);
+        continuity.on_hello(hello(half, A), order(u64::from(half) + 10), Known::Alive);
     }
-    assert_eq!(continuity.on_hello(hello(2, A), order(30), true), HelloOutcome::Gone);
+    assert_eq!(continuity.on_hello(hello(2, A), order(30), Known::Alive), HelloOutcome::Gone);
     let ended = HelloOutcome::EndThenBegin(EndReason::PeerForgot);
-    assert_eq!(continuity.on_hello(hello(1, A), order(30), true), ended);
+    assert_eq!(continuity.on_hello(hello(1, A), order(30), Known::Alive), ended);
 }
