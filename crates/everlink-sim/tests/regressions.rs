@@ -126,3 +126,9 @@ fn a_round_trip_across_a_sleep_is_no_measurement() {
     holds(4_013);
     holds(10_935);
 }
+
+// Each time last words had to move to another connection they got the whole time for an answer again.
+#[test]
+fn last_words_that_move_get_no_more_time() {
+    holds(2_299);
+}

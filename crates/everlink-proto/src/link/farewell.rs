@@ -75,6 +75,7 @@ impl Link {
                 if next == self.closing {
                     return;
                 }
+                let left_already = matches!(self.closing, Closing::Leaving(_));
                 self.closing = next;
                 match next {
                     Closing::Settling => {
@@ -82,7 +83,13 @@ impl Link {
                         // The application has as long again to finish what it has been given.
                         self.close_until = Some(ctx.now + ctx.shared.config.linger);
                     }
-                    Closing::Leaving(key) => self.begin_leaving(ctx, key),
+                    Closing::Leaving(key) => {
+                        self.begin_leaving(ctx, key);
+                        if !left_already {
+                            let answer = self.connection_mut(key).map(|connection| answer_time(connection));
+                            self.close_until = answer.map(|answer| ctx.now + answer);
+                        }
+                    }
                     Closing::Open | Closing::Flushing => {}
                 }
             }
@@ -93,6 +100,7 @@ impl Link {
         }
     }
 
+    /// Last words go on this connection. When they have to move to another one they get no more time.
     fn begin_leaving(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
         // The session itself has been writing RECEIVED since it was frozen.
         let count = self.session.closing();
@@ -102,8 +110,6 @@ impl Link {
             farewell.count = count;
             farewell.again_at = Some(ctx.now + CLOSE_AGAIN);
         }
-        let now = ctx.now;
-        self.close_until = self.connection_mut(key).map(|connection| now + answer_time(connection));
     }
 
     /// Our own close is over, answered or not.
