@@ -12,6 +12,9 @@ const STILL_SENDING: Micros = 5 * SECOND;
 /// How long after the last verdict a pair may take to be at rest: connections drain for ten seconds.
 const REST: Micros = 15 * SECOND;
 
+/// How much longer, while streams still bring something or keys are being replaced.
+const STIR: Micros = 120 * SECOND;
+
 /// How long a close may take: it flushes for three seconds, then waits for its answer, and its records
 /// are kept for ten.
 const FAREWELL: Micros = 40 * SECOND;
@@ -28,7 +31,7 @@ pub(crate) fn run(world: &mut World) {
     world.run_until(fair_at + STILL_SENDING);
     settle_down(world);
     if converge(world) {
-        world.run_until(world.now + REST);
+        come_to_rest(world);
         compare(world);
     }
     world.explain_findings();
@@ -113,6 +116,25 @@ fn promise(world: &mut World, one: usize, other: usize) -> Promise {
         rate: there.rate.min(back.rate) / shared,
         refused: world.observer.links.is_cloned(one, other) || world.observer.links.was_closed(one, other),
     }
+}
+
+/// Waits until nothing is under way.
+fn come_to_rest(world: &mut World) {
+    world.run_until(world.now + REST);
+    let until = world.now + STIR;
+    while world.now < until && stirs(world) {
+        world.run_until(world.now + SECOND / 2);
+    }
+}
+
+fn stirs(world: &mut World) -> bool {
+    (0..world.settings.nodes).any(|machine| {
+        world.peers(machine).any(|peer| {
+            let Some((turn, _)) = world.turn(machine) else { return false };
+            let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer));
+            view.is_some_and(|view| view.connections.iter().any(|one| one.in_flight > 0))
+        })
+    })
 }
 
 /// Compares both ends of every pair that has come to rest.
