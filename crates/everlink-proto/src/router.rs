@@ -17,6 +17,10 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 /// before a late packet of one is answered with UNKNOWN, which is harmless.
 const MAX_RETIRED: usize = 4_096;
 
+/// Connections remembered for one id of the peers' choice: two that agree are a chance of 2^-64, many are somebody who
+/// wants each UNKNOWN to be compared with many tokens. Whoever comes later gets no help from UNKNOWN.
+const MAX_SENDERS: usize = 4;
+
 /// Who waits for packets with an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -60,7 +64,9 @@ impl Router {
 
     /// Remembers which connection sends with an id of the peer's.
     pub(crate) fn note_remote(&mut self, id: ConnectionId, link: LinkKey, connection: ConnectionKey) {
-        self.remote.insert((id, connection), link);
+        if self.senders(id).count() < MAX_SENDERS {
+            self.remote.insert((id, connection), link);
+        }
     }
 
     /// Who waits for packets with this id.

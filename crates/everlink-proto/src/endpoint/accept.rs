@@ -18,7 +18,7 @@ use crate::{
         token,
     },
     id::{ConnectionId, Half, PeerId},
-    link::{Context, MAX_GENERATION, election::ConnectionKey, own_capabilities, suite},
+    link::{Context, election::ConnectionKey, is_near, own_capabilities, suite},
     path::PathIds,
     router::Target,
     session::Order,
@@ -107,7 +107,8 @@ impl Endpoint {
         let Ok(payload) = Message1Payload::decode(&received.payload) else {
             return self.shared.stats.drop(DropReason::Malformed);
         };
-        if payload.generation > MAX_GENERATION {
+        let held = self.held_generation(&received.peer);
+        if !is_near(payload.generation, held) {
             return self.shared.stats.drop(DropReason::Malformed);
         }
         match self.slots.make_place(&received.peer, from, proved) {
@@ -119,7 +120,7 @@ impl Endpoint {
         }
         let peer = received.peer;
         let hello = self.hello_for(now, peer);
-        let generation = self.settle_generation(&peer, payload.generation);
+        let generation = payload.generation.max(held.saturating_add(1));
         let key = self.slots.next_key();
         let id = self.shared.router.issue(&mut self.shared.rng, Target::Slot(key));
         let ctx = Context { now, shared: &mut self.shared };
@@ -245,11 +246,10 @@ impl Endpoint {
         Hello { half, incarnation: self.shared.incarnation, counter: self.shared.config.counter }
     }
 
-    /// SPEC 2.12.
-    fn settle_generation(&self, peer: &PeerId, proposed: u64) -> u64 {
-        // What this side has proposed itself counts, too: a late answer to that must not overtake this connection.
+    /// The highest generation used, confirmed or held in a slot for a peer (SPEC 2.12). What this side has proposed
+    /// itself counts, too: a late answer to that must not overtake a connection that was confirmed since.
+    fn held_generation(&self, peer: &PeerId) -> u64 {
         let used = self.links.find(peer).map_or(0, |key| self.links.get(key).generation());
-        let held = used.max(self.slots.highest_generation(peer));
-        proposed.max(held.saturating_add(1))
+        used.max(self.slots.highest_generation(peer))
     }
 }

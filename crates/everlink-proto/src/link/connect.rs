@@ -33,8 +33,14 @@ use crate::{
 /// How long a cookie is good for (SPEC 2.7).
 const COOKIE_LIFETIME: Duration = Duration::from_secs(120);
 
-/// A generation beyond this is none that dialling ever reaches: it would leave no room above it.
-pub(crate) const MAX_GENERATION: u64 = 1 << 62;
+/// A generation this far above the highest that one side knows of is none that dialling ever reaches. Whoever stole a
+/// key could else propose one that leaves no room above it, and the pair would never agree again (SPEC 2.12).
+const MAX_STEP: u64 = 1 << 32;
+
+/// Whether a peer may name `generation` to a side that knows of `held`.
+pub(crate) const fn is_near(generation: u64, held: u64) -> bool {
+    generation <= held.saturating_add(MAX_STEP)
+}
 
 /// One message 1 and what can read its answer.
 pub(crate) struct Attempt {
@@ -126,7 +132,8 @@ impl Link {
         };
         match Message2Payload::decode(&payload) {
             Ok(Message2Payload::Accepted(accepted))
-                if (attempt.generation..=MAX_GENERATION).contains(&accepted.generation) =>
+                if accepted.generation >= attempt.generation
+                    && is_near(accepted.generation, attempt.generation) =>
             {
                 self.on_accepted(ctx, key, from, message.responder, &accepted, secrets);
             }

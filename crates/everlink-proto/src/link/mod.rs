@@ -25,7 +25,7 @@ use core::net::SocketAddr;
 
 pub(crate) use self::{
     addresses::Addresses,
-    connect::{MAX_GENERATION, own_capabilities, suite},
+    connect::{is_near, own_capabilities, suite},
     context::{Context, Outbox, Shared},
 };
 use self::{

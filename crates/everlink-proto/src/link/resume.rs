@@ -13,6 +13,7 @@ use crate::{
     connection::{Bound, Connection, Ending, Goodbye},
     crypto::Role,
     event::Event,
+    id::Incarnation,
     session::{CheckOutcome, EndReason, HelloOutcome, Known, SWITCH_SETTLES},
     stats::Mark,
     time::Instant,
@@ -40,6 +41,10 @@ impl Link {
         let remote = connection.path.remote();
         if let Some(before) = self.winner().filter(|before| before.path.remote() == remote) {
             connection.path.recovery.inherit(&before.path.recovery);
+            if before.path.is_suspect() {
+                // What the path carries after an outage is unknown, however its end is noticed (SPEC 6.2).
+                connection.path.recovery.reset_after_outage(ctx.now);
+            }
         }
         let ids = connection.path.ids;
         let target = crate::router::Target::Connection(self.key, connection.key);
@@ -76,7 +81,10 @@ impl Link {
         let Some(connection) = self.connection_mut(key) else { return };
         connection.their_hello = Some(hello);
         let order = connection.order;
-        match self.continuity.on_hello(hello, order, known) {
+        let left = self.continuity.left();
+        let outcome = self.continuity.on_hello(hello, order, known);
+        self.time_switch(ctx.now, left);
+        match outcome {
             HelloOutcome::Begin => self.begin_session(ctx, key),
             HelloOutcome::Continue => self.bind(ctx, key),
             HelloOutcome::EndThenBegin(reason) => self.replace_session(ctx, key, reason),
@@ -103,11 +111,8 @@ impl Link {
         if accepted.is_some_and(|new| bound.any(|it| it.lived_after(new.asked))) {
             return Known::Later;
         }
-        match self.winner() {
-            None => Known::Unreached,
-            Some(winner) if winner.path.is_suspect() => Known::Silent,
-            Some(_) => Known::Alive,
-        }
+        let answers = self.winner().is_some_and(|winner| !winner.path.is_suspect());
+        if answers { Known::Alive } else { Known::Silent }
     }
 
     fn begin_session(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
@@ -146,9 +151,6 @@ impl Link {
         }
         self.cause =
             if reason == EndReason::PeerRestarted { Cause::PeerRestarted } else { Cause::PeerForgot };
-        if reason == EndReason::PeerRestarted {
-            self.switch_settles = Some(ctx.now + SWITCH_SETTLES);
-        }
         self.end_session(ctx, reason, Some(key));
         self.begin_session(ctx, key);
     }
@@ -297,7 +299,10 @@ impl Link {
     /// The check is over: the former process answered, or it did not.
     pub(super) fn end_check(&mut self, ctx: &mut Context<'_>, answered: bool) {
         self.check = None;
-        match self.continuity.on_check_result(answered) {
+        let left = self.continuity.left();
+        let outcome = self.continuity.on_check_result(answered);
+        self.time_switch(ctx.now, left);
+        match outcome {
             Some(CheckOutcome::Duplicate(order)) => {
                 for key in self.undecided() {
                     if self.connection_mut(key).is_some_and(|it| it.order <= order) {
@@ -317,6 +322,13 @@ impl Link {
                 }
             }
             None => {}
+        }
+    }
+
+    /// If another process is left than `before`, it may come back after this time.
+    fn time_switch(&mut self, now: Instant, before: Option<Incarnation>) {
+        if self.continuity.left() != before {
+            self.switch_settles = Some(now + SWITCH_SETTLES);
         }
     }
 

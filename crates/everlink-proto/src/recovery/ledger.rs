@@ -24,6 +24,8 @@ const MAX_SKIPPED: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Sent<R> {
     pub(super) at: Instant,
+    /// What had been delivered by then.
+    pub(super) delivered: u64,
     pub(super) packet: SentPacket<R>,
 }
 
@@ -99,7 +101,7 @@ impl<R> Ledger<R> {
     }
 
     /// Enters a packet. Numbers between the last one and `number` count as passed over.
-    pub(super) fn record(&mut self, now: Instant, number: u64, packet: SentPacket<R>) {
+    pub(super) fn record(&mut self, now: Instant, delivered: u64, number: u64, packet: SentPacket<R>) {
         debug_assert!(number >= self.end(), "packet numbers go up");
         for skipped in self.end()..number {
             remember(&mut self.skipped, skipped, MAX_SKIPPED);
@@ -107,7 +109,7 @@ impl<R> Ledger<R> {
         }
         self.bytes_in_flight += packet.bytes_in_flight();
         self.eliciting += usize::from(packet.ack_eliciting);
-        self.slots.push_back(Slot::Sent(Sent { at: now, packet }));
+        self.slots.push_back(Slot::Sent(Sent { at: now, delivered, packet }));
     }
 
     /// Refuses ranges that hold a number that was never sent.
@@ -150,6 +152,11 @@ impl<R> Ledger<R> {
             remember(&mut self.lost, number, MAX_LOST);
         }
         Some(sent)
+    }
+
+    /// Whether any packet was lost of which one might still hear.
+    pub(super) fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
     }
 
     /// Forgets that the numbers of `range` were lost and says how many of them were.

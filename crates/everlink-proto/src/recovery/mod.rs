@@ -11,6 +11,7 @@
 mod ack;
 mod answer;
 pub mod congestion;
+mod delivery;
 mod ledger;
 mod loss;
 mod numbers;
@@ -23,6 +24,7 @@ use core::time::Duration;
 pub use self::ack::{AckTracker, MAX_ACK_DELAY, MAX_ACK_RANGES};
 pub use self::answer::{AckError, Outcome, SendBudget, SentPacket, Stats, Timeout};
 use self::congestion::{Algorithm, Controller, Loss};
+use self::delivery::Delivery;
 pub use self::ledger::MAX_PACKETS;
 use self::ledger::{Ledger, Sent, Slot};
 use self::loss::Losses;
@@ -42,12 +44,6 @@ const MAX_TOLERANCE: u32 = 7;
 /// After so many reductions without one packet that was merely late, the tolerance for reordering is forgotten
 /// (`reo_wnd_persist` of RFC 8985, 6.2.4).
 const TOLERANCE_LASTS: u32 = 16;
-
-/// The weight of one packet in the moving average of what is lost: 2^-5.
-const LOSS_WEIGHT: u32 = 5;
-
-/// All of it, in the fixed point of that average.
-const EVERYTHING: u32 = 1 << 16;
 
 /// Losses without a break over this many probe timeouts are persistent congestion (RFC 9002, 7.6.1).
 const PERSISTENT_TIMEOUTS: u32 = 3;
@@ -91,8 +87,7 @@ pub struct Recovery<R> {
     reductions: u32,
     /// The last reduction of the window, until it is taken back.
     episode: Episode,
-    /// The share of recent packets that were lost, of [`EVERYTHING`].
-    lossiness: u32,
+    delivery: Delivery,
     silent_packets: u32,
     suspect: bool,
     /// Packets below this number were sent into a window that was full, or kept from being so by
@@ -121,6 +116,7 @@ struct Episode {
 struct Credit {
     number: u64,
     sent_at: Instant,
+    delivered: u64,
     bytes: u64,
     ack_eliciting: bool,
 }
@@ -143,7 +139,7 @@ impl<R> Recovery<R> {
             tolerance: 0,
             reductions: 0,
             episode: Episode::default(),
-            lossiness: 0,
+            delivery: Delivery::default(),
             silent_packets: 0,
             suspect: false,
             window_tried_below: 0,
@@ -160,7 +156,7 @@ impl<R> Recovery<R> {
     pub fn inherit(&mut self, other: &Self) {
         self.rtt.inherit(&other.rtt);
         (self.tolerance, self.reductions) = (other.tolerance, other.reductions);
-        self.lossiness = other.lossiness;
+        self.delivery = other.delivery;
         self.controller.inherit(other.window(), other.controller.slow_start_threshold());
         self.set_pace();
     }
@@ -205,7 +201,7 @@ impl<R> Recovery<R> {
             self.silent_packets = self.silent_packets.saturating_add(1);
         }
         self.stats.sent += 1;
-        self.ledger.record(now, number, packet);
+        self.ledger.record(now, self.delivery.total(), number, packet);
         if self.bytes_in_flight() + bytes > self.window() {
             self.window_tried_below = self.ledger.end();
         }
@@ -367,6 +363,9 @@ impl<R> Recovery<R> {
     /// Looks for packets that were declared lost and were merely late: the path reorders and is given more time,
     /// and a reduction for which there was no reason is taken back.
     fn find_late(&mut self, ranges: &[RangeInclusive<u64>]) -> u64 {
+        if !self.ledger.has_lost() {
+            return 0;
+        }
         let first = self.episode.first;
         let (mut late, mut of_episode) = (0, 0);
         for range in ranges.iter().filter(|range| !range.is_empty()) {
@@ -394,10 +393,9 @@ impl<R> Recovery<R> {
         self.credits.clear();
         for range in ranges.iter().rev() {
             for number in self.ledger.clip(range) {
-                let Some(Sent { at, packet }) = self.ledger.take(number) else { continue };
-                self.lossiness -= self.lossiness >> LOSS_WEIGHT;
+                let Some(Sent { at, delivered, packet }) = self.ledger.take(number) else { continue };
                 let (bytes, ack_eliciting) = (packet.bytes_in_flight(), packet.ack_eliciting);
-                self.credits.push(Credit { number, sent_at: at, bytes, ack_eliciting });
+                self.credits.push(Credit { number, sent_at: at, delivered, bytes, ack_eliciting });
                 out.acked.push((number, packet.records));
             }
         }
@@ -420,6 +418,13 @@ impl<R> Recovery<R> {
     }
 
     fn grow_window(&mut self, now: Instant) {
+        for credit in &self.credits {
+            self.delivery.add(credit.bytes);
+        }
+        let newest = self.credits.iter().filter(|credit| credit.bytes > 0).max_by_key(|credit| credit.number);
+        if let Some(newest) = newest {
+            self.delivery.on_round(now, newest.delivered, self.rtt.smoothed());
+        }
         for credit in &self.credits {
             if credit.bytes == 0 || credit.sent_at < self.judged_since {
                 continue;
@@ -444,10 +449,9 @@ impl<R> Recovery<R> {
                 Some(Slot::Settled) => losses.interrupt(),
                 _ => {}
             }
-            if let Some(Sent { at, packet }) = self.ledger.lose(number) {
+            if let Some(Sent { at, packet, .. }) = self.ledger.lose(number) {
                 if at >= self.judged_since {
                     losses.add(at, number, &packet, self.measured_since);
-                    self.lossiness += (EVERYTHING - self.lossiness) >> LOSS_WEIGHT;
                 }
                 self.stats.lost += 1;
                 out.lost.push((number, packet.records));
@@ -475,8 +479,8 @@ impl<R> Recovery<R> {
             self.rtt.restart_min();
             self.stats.persistent += 1;
         }
-        let congested = self.rtt.shows_queue() || self.lossiness > EVERYTHING / 2;
-        let loss = Loss { sent_at: newest, bytes: losses.bytes(), persistent, congested };
+        let unqueued = (!self.rtt.shows_queue()).then(|| self.delivery.best());
+        let loss = Loss { sent_at: newest, bytes: losses.bytes(), persistent, unqueued };
         if self.controller.on_loss(now, loss) {
             self.episode = Episode { first: losses.first(), missing: losses.count() };
             self.reductions += 1;

@@ -30,6 +30,15 @@ fn a_peer_that_chooses_the_id_of_another_does_not_take_its_place() {
 }
 
 #[test]
+fn many_that_choose_one_id_are_not_all_remembered() {
+    let (mut router, mut rng) = (Router::default(), Rng::from_seed([3; 32]));
+    for number in 1..=100 {
+        connect(&mut router, &mut rng, number, CHOSEN);
+    }
+    assert_eq!(senders(&router, CHOSEN), [1, 2, 3, 4]);
+}
+
+#[test]
 fn nothing_is_left_of_connections_that_are_retired() {
     let (mut router, mut rng) = (Router::default(), Rng::from_seed([2; 32]));
     for number in 0..20 {

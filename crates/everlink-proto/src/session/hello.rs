@@ -28,10 +28,8 @@ pub struct Order {
 /// What is known of the process in the session, when another shows its half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Known {
-    /// Its path is suspect: it was asked, and did not answer.
+    /// Its path is suspect, or there is no connection to tell by.
     Silent,
-    /// There is no connection to it to tell by.
-    Unreached,
     /// It has a connection, which is not suspect.
     Alive,
     /// It lived after the other had dialled: the other is not its successor.
@@ -79,19 +77,14 @@ pub struct Continuity {
     mine: Option<Half>,
     theirs: Option<Hello>,
     /// With whom this side ended a session since it drew `mine`, oldest first.
-    ended: [Option<Ended>; ENDED],
-    /// The peer restarted not long ago: see [`Self::on_switch_settled`].
-    switched: bool,
+    ended: [Option<Half>; ENDED],
+    /// Who was left when the peer restarted, if that is not long ago: see [`Self::on_switch_settled`].
+    left: Option<Incarnation>,
+    /// Who the peer was in the last session, though that is forgotten.
+    last: Option<Incarnation>,
     /// The newest connection whose HELLO was believed.
     newest: Option<Order>,
     check: Option<Check>,
-}
-
-/// Who the peer was in a session that ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Ended {
-    half: Half,
-    incarnation: Incarnation,
 }
 
 /// A HELLO that waits for the duplicate check.
@@ -104,7 +97,15 @@ struct Check {
 impl Continuity {
     /// Nothing remembered.
     pub const fn new() -> Self {
-        Self { mine: None, theirs: None, ended: [None; ENDED], switched: false, newest: None, check: None }
+        Self {
+            mine: None,
+            theirs: None,
+            ended: [None; ENDED],
+            left: None,
+            last: None,
+            newest: None,
+            check: None,
+        }
     }
 
     /// This side's half towards the peer, drawn on first use.
@@ -135,29 +136,26 @@ impl Continuity {
     /// The table of SPEC 8.2, row by row, for a HELLO under confirmed keys. `order` is the place of
     /// the connection that brought it.
     pub fn on_hello(&mut self, hello: Hello, order: Order, known: Known) -> HelloOutcome {
-        let Some(theirs) = self.theirs else {
-            self.adopt(hello, order);
-            return HelloOutcome::Begin;
-        };
+        let Some(theirs) = self.theirs else { return self.begin(hello, order) };
         if theirs.half == hello.half {
             self.newest = self.newest.max(Some(order));
             return HelloOutcome::Continue;
         }
-        let mut ended = self.ended.iter().flatten();
-        if ended.clone().any(|it| it.half == hello.half) {
+        if self.ended.contains(&Some(hello.half)) {
             return HelloOutcome::Gone;
         }
-        if self.switched && known != Known::Silent && ended.any(|it| it.incarnation == hello.incarnation) {
+        if self.left == Some(hello.incarnation) {
             return HelloOutcome::Duplicate;
         }
         if self.check.is_some_and(|check| check.hello.half == hello.half) {
             return self.repeat_check(order);
         }
-        let overtaken = known == Known::Later && theirs.incarnation != hello.incarnation;
+        let doubtful = is_doubtful(&theirs, &hello);
+        let overtaken = known == Known::Later && doubtful;
         if overtaken || Some(order) < self.newest.max(self.check.map(|check| check.order)) {
             return HelloOutcome::Stale;
         }
-        if known == Known::Alive && is_doubtful(&theirs, &hello) {
+        if known == Known::Alive && doubtful {
             self.check = Some(Check { hello, order });
             return HelloOutcome::CheckDuplicate;
         }
@@ -179,13 +177,29 @@ impl Continuity {
     /// not come back: a process that restarted never does, so it is a second one with the same key, and taking turns
     /// between them would help neither (SPEC 8.4).
     pub const fn on_switch_settled(&mut self) {
-        self.switched = false;
+        self.left = None;
     }
 
     /// Forgets the session: after this side's close or eviction, a peer's CLOSE of the session, or
-    /// SessionGone. The next use draws a new half.
+    /// SessionGone. The next use draws a new half. Which process the peer was is remembered.
     pub fn forget(&mut self) {
-        *self = Self { newest: self.newest, ..Self::new() };
+        let last = self.their_incarnation().or(self.last);
+        *self = Self { newest: self.newest, left: self.left, last, ..Self::new() };
+    }
+
+    /// Whom this side left for another process not long ago.
+    pub const fn left(&self) -> Option<Incarnation> {
+        self.left
+    }
+
+    /// There is no session. Another process than in the last one is a switch all the same.
+    fn begin(&mut self, hello: Hello, order: Order) -> HelloOutcome {
+        if self.left == Some(hello.incarnation) {
+            return HelloOutcome::Duplicate;
+        }
+        self.left = self.last.filter(|last| *last != hello.incarnation).or(self.left);
+        self.adopt(hello, order);
+        HelloOutcome::Begin
     }
 
     /// The session ends because the peer shows a new half. `mine` is kept: if both sides redrew on
@@ -193,13 +207,13 @@ impl Continuity {
     fn replace(&mut self, theirs: Hello, hello: Hello, order: Order) -> EndReason {
         self.ended.rotate_left(1);
         if let Some(newest) = self.ended.last_mut() {
-            *newest = Some(Ended { half: theirs.half, incarnation: theirs.incarnation });
+            *newest = Some(theirs.half);
         }
         self.adopt(hello, order);
         if theirs.incarnation == hello.incarnation {
             return EndReason::PeerForgot;
         }
-        self.switched = true;
+        self.left = Some(theirs.incarnation);
         EndReason::PeerRestarted
     }
 

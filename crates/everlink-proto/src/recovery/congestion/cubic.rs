@@ -138,7 +138,7 @@ impl Cubic {
         }
     }
 
-    fn reduce(&mut self, now: Instant, congested: bool) {
+    fn reduce(&mut self, now: Instant, unqueued: Option<u64>) {
         self.before = Some(Before {
             window: self.window,
             threshold: self.threshold,
@@ -149,7 +149,7 @@ impl Cubic {
         self.recovery = RecoveryPeriod(Some(now));
         self.prior = self.window;
         self.plateau = if self.window < self.plateau { part(self.window, CONVERGENCE) } else { self.window };
-        let least = least_window(self.max_datagram, self.window, congested);
+        let least = least_window(self.max_datagram, self.window, unqueued);
         self.window = part(self.window, BETA).max(least);
         self.threshold = Some(self.window);
         self.end_epoch();
@@ -183,7 +183,7 @@ impl Controller for Cubic {
     fn on_loss(&mut self, now: Instant, loss: Loss) -> bool {
         let is_news = !self.recovery.covers(loss.sent_at);
         if is_news {
-            self.reduce(now, loss.congested);
+            self.reduce(now, loss.unqueued);
         }
         if loss.persistent {
             // RFC 9438, 4.8: after a timeout, the plateau is where avoidance starts again.

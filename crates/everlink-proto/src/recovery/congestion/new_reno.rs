@@ -57,7 +57,7 @@ impl Controller for NewReno {
         if is_news {
             self.before = Some((self.window, self.threshold));
             self.recovery = RecoveryPeriod(Some(now));
-            let least = least_window(self.max_datagram, self.window, loss.congested);
+            let least = least_window(self.max_datagram, self.window, loss.unqueued);
             self.window = (self.window / 2).max(least);
             self.threshold = Some(self.window);
             self.acked = 0;

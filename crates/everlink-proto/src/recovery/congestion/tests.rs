@@ -18,7 +18,7 @@ fn ack(controller: &mut dyn Controller, sent_at: Instant, bytes: u64) {
 
 /// A packet lost to a queue, sent at `sent_at`.
 pub(super) const fn loss(sent_at: Instant) -> Loss {
-    Loss { sent_at, bytes: PACKET, persistent: false, congested: true }
+    Loss { sent_at, bytes: PACKET, persistent: false, unqueued: None }
 }
 
 /// And nothing came through for long.
@@ -120,22 +120,24 @@ fn new_reno_adds_a_packet_per_window() {
 }
 
 #[test]
-fn losses_without_a_queue_take_the_window_no_lower_than_where_it_began() {
-    each(|mut controller| {
-        controller.inherit(60_000, None);
-        for step in 2..40 {
-            let sent_at = LATER + Duration::from_secs(step);
-            controller.on_loss(sent_at, Loss { congested: false, ..loss(sent_at) });
-        }
-        assert_eq!(controller.window(), 12_000);
-    });
+fn losses_without_a_queue_take_the_window_no_lower_than_a_quarter_above_what_arrives() {
+    for (arrives, least) in [(9_600, 12_000), (1_000_000, 12_000), (4_000, 5_000), (0, 2 * PACKET)] {
+        each(|mut controller| {
+            controller.inherit(60_000, None);
+            for step in 2..40 {
+                let sent_at = LATER + Duration::from_secs(step);
+                controller.on_loss(sent_at, Loss { unqueued: Some(arrives), ..loss(sent_at) });
+            }
+            assert_eq!(controller.window(), least);
+        });
+    }
 }
 
 #[test]
 fn a_small_window_is_not_raised_by_a_loss() {
     each(|mut controller| {
         controller.inherit(3 * PACKET, None);
-        controller.on_loss(LATER, Loss { congested: false, ..loss(NOW) });
+        controller.on_loss(LATER, Loss { unqueued: Some(12_000), ..loss(NOW) });
         assert_eq!(controller.window(), 3 * PACKET);
     });
 }

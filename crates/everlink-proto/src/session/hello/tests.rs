@@ -87,15 +87,13 @@ fn another_half_of_another_incarnation_means_a_restart_if_the_old_connection_is_
 }
 
 #[test]
-fn a_process_that_was_left_is_refused_until_the_switch_has_settled_or_its_double_fell_silent() {
-    for known in [Known::Unreached, Known::Alive] {
+fn a_process_that_was_left_is_refused_until_the_switch_has_settled() {
+    for known in [Known::Silent, Known::Alive] {
         let mut continuity = begun();
         continuity.on_hello(hello(2, B), order(6), Known::Silent);
         assert_eq!(continuity.on_hello(hello(3, A), order(7), known), HelloOutcome::Duplicate);
-        let mut settled = continuity.clone();
-        settled.on_switch_settled();
-        assert_ne!(settled.on_hello(hello(3, A), order(8), known), HelloOutcome::Duplicate);
-        assert_ne!(continuity.on_hello(hello(3, A), order(8), Known::Silent), HelloOutcome::Duplicate);
+        continuity.on_switch_settled();
+        assert_ne!(continuity.on_hello(hello(3, A), order(8), known), HelloOutcome::Duplicate);
     }
 }
 
@@ -185,4 +183,33 @@ fn eight_ended_halves_are_remembered_and_the_ninth_is_not() {
     assert_eq!(continuity.on_hello(hello(2, A), order(30), Known::Alive), HelloOutcome::Gone);
     let ended = HelloOutcome::EndThenBegin(EndReason::PeerForgot);
     assert_eq!(continuity.on_hello(hello(1, A), order(30), Known::Alive), ended);
+}
+
+#[test]
+fn a_process_that_forgets_twice_after_a_restart_is_not_its_own_double() {
+    let mut continuity = begun();
+    let forgot = HelloOutcome::EndThenBegin(EndReason::PeerForgot);
+    continuity.on_hello(hello(2, B), order(6), Known::Silent);
+    assert_eq!(continuity.on_hello(hello(3, B), order(7), Known::Alive), forgot);
+    assert_eq!(continuity.on_hello(hello(4, B), order(8), Known::Alive), forgot);
+}
+
+#[test]
+fn a_higher_counter_is_a_restart_whatever_the_dates_say() {
+    let mut continuity = Continuity::new();
+    continuity.on_hello(counted(1, A, 7), order(5), Known::Silent);
+    let ended = HelloOutcome::EndThenBegin(EndReason::PeerRestarted);
+    assert_eq!(continuity.on_hello(counted(2, B, 8), order(6), Known::Later), ended);
+}
+
+#[test]
+fn a_process_that_was_left_over_a_close_does_not_come_back_at_once() {
+    let mut continuity = begun();
+    continuity.forget();
+    assert_eq!(continuity.on_hello(hello(2, B), order(6), Known::Silent), HelloOutcome::Begin);
+    assert_eq!(continuity.on_hello(hello(3, A), order(7), Known::Silent), HelloOutcome::Duplicate);
+    continuity.forget();
+    assert_eq!(continuity.on_hello(hello(4, A), order(8), Known::Silent), HelloOutcome::Duplicate);
+    continuity.on_switch_settled();
+    assert_eq!(continuity.on_hello(hello(5, A), order(9), Known::Silent), HelloOutcome::Begin);
 }
