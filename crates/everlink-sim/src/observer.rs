@@ -147,8 +147,17 @@ impl Observer {
         self.closes.on_ended(at, process, peer, end, &mut self.findings);
     }
 
-    /// Looks at one end of a link. `round_trip` is the worst of the network now.
-    pub(crate) fn on_view(
+    /// Looks at what one end of a link holds.
+    pub(crate) fn on_view(&mut self, at: Micros, process: Process, peer: usize, view: &View) {
+        self.links.on_view(at, process, peer, view, &mut self.findings);
+        self.gauges.on_view(at, (process.machine, peer), view, &mut self.findings);
+        if view.connections.len() > 1 {
+            self.marks.pass("more than one connection");
+        }
+    }
+
+    /// Looks for how long one end of a link has waited, whose clock goes. `round_trip` is the worst of the network now.
+    pub(crate) fn on_wait(
         &mut self,
         at: Micros,
         process: Process,
@@ -156,20 +165,16 @@ impl Observer {
         view: &View,
         round_trip: Micros,
     ) {
-        self.links.on_view(at, process, peer, view, round_trip, &mut self.findings);
+        self.links.on_wait(at, process, peer, view, round_trip, &mut self.findings);
         self.drains.on_view(at, process, peer, view, &mut self.findings);
         self.closes.on_view(at, process, peer, view, &mut self.findings);
-        self.gauges.on_view(at, (process.machine, peer), view, &mut self.findings);
-        if view.connections.len() > 1 {
-            self.marks.pass("more than one connection");
-        }
     }
 
-    /// The machine of `process` was not itself: what the process let slip is no fault of the code.
-    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
-        self.links.forgive(at, process);
-        self.drains.forgive(at, process);
-        self.closes.forgive(at, process);
+    /// The machine of `process` was not itself for so long: what the process let slip then is no fault of the code.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32, lasted: Micros) {
+        self.links.forgive(at, process, lasted);
+        self.drains.forgive(at, process, lasted);
+        self.closes.forgive(at, process, lasted);
         self.abuse.forgive(process);
     }
 

@@ -1,6 +1,6 @@
 //! The life of links as both ends tell it: states, connections, sessions (S1 to S4, S6, S8, S10).
 
-use super::{Findings, Process};
+use super::{Findings, Process, later};
 use crate::clock::{Micros, SECOND};
 use crate::subject::{End, LinkState, Standing, View, declared};
 use std::collections::{BTreeMap, BTreeSet};
@@ -215,12 +215,12 @@ impl Links {
         }
     }
 
-    /// The machine of `process` was not itself: what it let slip is no fault of the code.
-    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
-        for ((_, _), seen) in self.seen.range_mut((process, 0)..(process + 1, 0)) {
-            seen.last_heard = at;
-            seen.last_sent = at;
-            seen.owed_since = seen.owed_since.map(|_| at);
+    /// The machine of `process` was not itself for so long: that time does not count.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32, lasted: Micros) {
+        for (_, seen) in self.seen.range_mut((process, 0)..(process + 1, 0)) {
+            seen.last_heard = later(seen.last_heard, lasted, at);
+            seen.last_sent = later(seen.last_sent, lasted, at);
+            seen.owed_since = seen.owed_since.map(|since| later(since, lasted, at));
         }
     }
 
@@ -229,8 +229,29 @@ impl Links {
         self.seen.get(&(process, peer)).and_then(|seen| seen.state).unwrap_or(LinkState::Idle)
     }
 
-    /// Looks at one end of a link (S1, S10). `round_trip` is the worst of the network now.
+    /// Looks at what one end of a link holds, which is bounded whatever its clock does (S1, S4).
     pub(crate) fn on_view(
+        &self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        view: &View,
+        findings: &mut Findings,
+    ) {
+        let machines = (process.machine, peer);
+        let sending = view.connections.iter().filter(|one| one.standing == Standing::Sending).count();
+        if sending > 1 || view.connections.len() > MOST_CONNECTIONS {
+            findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
+        }
+        let orders: BTreeSet<_> = view.connections.iter().map(|one| (one.generation, one.by_us)).collect();
+        if orders.len() < view.connections.len() {
+            let text = format!("two connections in one place: {:?}", view.connections);
+            findings.complain("S4", at, machines, text);
+        }
+    }
+
+    /// Looks for how long one end of a link has waited (S10). `round_trip` is the worst of the network now.
+    pub(crate) fn on_wait(
         &mut self,
         at: Micros,
         process: Process,
@@ -241,15 +262,6 @@ impl Links {
     ) {
         let machines = (process.machine, peer);
         let seen = self.seen.entry((process.number, peer)).or_default();
-        let sending = view.connections.iter().filter(|one| one.standing == Standing::Sending).count();
-        if sending > 1 || view.connections.len() > MOST_CONNECTIONS {
-            findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
-        }
-        let orders: BTreeSet<_> = view.connections.iter().map(|one| (one.generation, one.by_us)).collect();
-        if orders.len() < view.connections.len() {
-            let text = format!("two connections in one place: {:?}", view.connections);
-            findings.complain("S4", at, machines, text);
-        }
         let patience = 8 * (3 * round_trip + SECOND) + SECOND;
         let in_flight =
             view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);

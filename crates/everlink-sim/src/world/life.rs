@@ -2,7 +2,7 @@
 
 use super::{Happening, World, provider};
 use crate::app::App;
-use crate::check::Process;
+use crate::check::{Process, later};
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::Dice;
 use crate::machine::{Condition, Life};
@@ -105,7 +105,7 @@ impl World {
         }
         machine.condition = Condition::Awake;
         self.note(number, || format!("machine {number} runs again"));
-        self.forgive(number);
+        self.forgive(number, Micros::MAX);
         if self.machines[number].dice.coin() {
             self.ring(number);
         }
@@ -116,11 +116,12 @@ impl World {
         self.keep_appointment(number);
     }
 
-    /// Excuses what a process could not do because its machine was not itself.
-    pub(crate) fn forgive(&mut self, number: usize) {
-        if let Some(process) = self.machines[number].process() {
-            self.observer.forgive(self.now, process.number);
-            self.owed_since.retain(|(owner, _), _| *owner != process.number);
+    /// Excuses what a process could not do because its machine was not itself for so long.
+    pub(crate) fn forgive(&mut self, number: usize, lasted: Micros) {
+        let Some(process) = self.machines[number].process() else { return };
+        self.observer.forgive(self.now, process.number, lasted);
+        for (_, since) in self.owed_since.range_mut((process.number, 0)..(process.number + 1, 0)) {
+            *since = later(*since, lasted, self.now);
         }
     }
 

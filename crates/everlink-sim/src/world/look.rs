@@ -10,10 +10,6 @@ impl World {
     pub(super) fn look(&mut self) {
         let mut views: BTreeMap<(usize, usize), (Process, View)> = BTreeMap::new();
         for number in 0..self.machines.len() {
-            let machine = &self.machines[number];
-            if !machine.runs() || !machine.socket_works || machine.clock.is_frozen(self.now) {
-                continue;
-            }
             for peer in self.peers(number) {
                 views.extend(self.look_at(number, peer).map(|seen| ((number, peer), seen)));
             }
@@ -32,8 +28,13 @@ impl World {
         let (turn, _) = self.turn(number)?;
         let process = turn.process;
         let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer))?;
-        self.observer.on_view(at, process, peer, &view, round_trip);
-        self.check_ladder(process, peer);
+        self.observer.on_view(at, process, peer, &view);
+        // Whoever sleeps, or whose clock stands still, cannot know how long something takes.
+        let machine = &self.machines[number];
+        if machine.runs() && !machine.clock.is_frozen(at) {
+            self.observer.on_wait(at, process, peer, &view, round_trip);
+            self.check_ladder(process, peer);
+        }
         Some((process, view))
     }
 
