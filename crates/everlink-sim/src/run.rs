@@ -16,6 +16,10 @@ const REST: Micros = 15 * SECOND;
 /// are kept for ten.
 const FAREWELL: Micros = 40 * SECOND;
 
+/// How long after that the last trace of a stranger is kept: a slot for ten seconds, the half that was kept for it for
+/// a minute. Copies that are a minute late came before.
+const OBLIVION: Micros = 100 * SECOND;
+
 /// The longest that is promised, and what the promises are measured from.
 const PATIENCE: Micros = 1_000 * SECOND;
 
@@ -148,11 +152,13 @@ fn farewell(world: &mut World) {
         }
     }
     world.run_until(world.now + FAREWELL);
+    check_closed(world);
+    world.run_until(world.now + OBLIVION);
     check_rest(world);
 }
 
-/// Nothing may be left of a session that is closed (R4, S9, S11).
-fn check_rest(world: &mut World) {
+/// Nothing may be left of a session that is closed (S9).
+fn check_closed(world: &mut World) {
     for machine in 0..world.settings.nodes {
         for peer in world.peers(machine) {
             let Some((turn, _)) = world.turn(machine) else { continue };
@@ -167,17 +173,22 @@ fn check_rest(world: &mut World) {
                 world.observer.findings.complain("S9", at, (process.machine, peer), text);
             }
         }
+    }
+}
+
+/// Nothing may be left at all in the end, not even a timer for housekeeping (R4, S11).
+fn check_rest(world: &mut World) {
+    for machine in 0..world.settings.nodes {
         let Some((turn, _)) = world.turn(machine) else { continue };
-        let (at, process) = (turn.at, turn.process);
+        let (at, machines) = (turn.at, (turn.process.machine, turn.process.machine));
         let [slots, routes, timers] = subject::leftovers(turn.endpoint);
-        // A copy of an old message 1 may have come just now, and has its slot, and that its route.
-        if routes > slots || timers > 0 {
-            let text = format!("{slots} slots, {routes} routes and {timers} timers are left after the close");
-            turn.observer.findings.complain("R4", at, (process.machine, process.machine), text);
+        if slots + routes + timers > 0 {
+            let text = format!("{slots} slots, {routes} routes and {timers} timers are left in the end");
+            turn.observer.findings.complain("R4", at, machines, text);
         }
-        if !subject::is_at_rest(turn.endpoint) {
-            let text = format!("a timer is left after the close: {:?}", turn.endpoint.poll_timeout());
-            world.observer.findings.complain("S11", at, (process.machine, process.machine), text);
+        if let Some(deadline) = turn.endpoint.poll_timeout() {
+            let text = format!("a timer is left in the end: {deadline:?}");
+            turn.observer.findings.complain("S11", at, machines, text);
         }
     }
 }

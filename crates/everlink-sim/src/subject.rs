@@ -22,7 +22,7 @@ pub(crate) use everlink_proto::crypto::identity::Identity;
 pub(crate) use everlink_proto::id::PeerId;
 pub(crate) use everlink_proto::link::lifecycle::LinkState;
 pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
-pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, Reason, StreamId};
+pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, StreamId};
 
 /// AES blocks in a packet of the usual size, for limits that are drawn in packets.
 const BLOCKS: u64 = 20;
@@ -292,9 +292,4 @@ fn edge_name(state: LinkState, fact: Fact) -> String {
 /// How many handshakes an endpoint has computed as their responder.
 pub(crate) fn computed(endpoint: &Endpoint) -> u64 {
     endpoint.stats().responses
-}
-
-/// Whether no timer is armed but housekeeping, which keeps a stranger's half for a minute (SPEC 6.6).
-pub(crate) fn is_at_rest(endpoint: &mut Endpoint) -> bool {
-    endpoint.poll_timeout().is_none_or(|deadline| deadline.reason == Reason::Housekeeping)
 }
