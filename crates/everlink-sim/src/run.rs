@@ -197,13 +197,13 @@ fn finish(world: &mut World) {
     for machine in 0..world.machines.len() {
         world.count(machine);
     }
-    let worn_out = world.settings.key_limits.is_some();
     let (at, observer) = (world.now, &mut world.observer);
     observer.deliveries.finish(at, &mut observer.findings);
     observer.ledger.finish(&mut observer.findings);
     let confirmed = observer.ledger.confirmations();
+    let worn_out = observer.ledger.worn_out();
     let links = &observer.links;
-    // Keys that last for few packets have to be replaced often.
-    let exempt = |one, other| worn_out || links.is_cloned(one, other);
-    observer.liveness.finish(&confirmed, exempt, &mut observer.findings);
+    // Two processes with one key take their peers from each other as often as they like.
+    let exempt = |one, other, at| links.is_doubled(one, at) || links.is_doubled(other, at);
+    observer.liveness.finish(&confirmed, &worn_out, exempt, &mut observer.findings);
 }

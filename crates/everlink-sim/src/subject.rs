@@ -231,6 +231,13 @@ pub(crate) fn most_uses(settings: &Settings) -> Option<(u64, u64)> {
     settings.key_limits.map(|limits| (limits.stop_packets * packets, limits.forgeries))
 }
 
+/// After how many packets sealed, or not opened, a key has to be replaced at the earliest, if they are few.
+pub(crate) fn fewest_uses(settings: &Settings) -> Option<(u64, u64)> {
+    // A packet has 1,200 bytes at most, which are 75 blocks, and its header.
+    let packets = if settings.cipher == Cipher::Aes { 4 } else { 1 };
+    settings.key_limits.map(|limits| (limits.rekey_packets / packets, limits.forgeries / 2))
+}
+
 /// What an endpoint says about a link, for people: its own words, and the state behind them.
 pub(crate) fn explain(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
     let (Some(said), Some(snapshot)) = (endpoint.explain(now, &peer), endpoint.snapshot(now, &peer)) else {

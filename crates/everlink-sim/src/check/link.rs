@@ -28,18 +28,12 @@ struct Seen {
     restarts: u32,
 }
 
-/// What may have ended sessions of a pair of identities so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Excuses {
-    closes: u32,
-    cloned: bool,
-}
-
 /// The books on every link of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     seen: BTreeMap<(u32, usize), Seen>,
-    excuses: BTreeMap<(usize, usize), Excuses>,
+    /// How often applications of one pair closed their session.
+    closes: BTreeMap<(usize, usize), u32>,
     /// Processes of an identity, in the order of their start.
     lives: BTreeMap<usize, Vec<(Micros, u32)>>,
     /// Transitions taken, by name.
@@ -49,6 +43,17 @@ pub(crate) struct Links {
     partners: BTreeMap<(u32, usize), Vec<(Micros, u32)>>,
     addressed: BTreeSet<(u32, usize)>,
     dead: BTreeSet<u32>,
+    /// Second processes of an identity: since when, and until when if they are dead.
+    doubles: Vec<Double>,
+}
+
+/// The second process of an identity.
+#[derive(Clone, Copy, Debug)]
+struct Double {
+    identity: usize,
+    process: u32,
+    begin: Micros,
+    end: Micros,
 }
 
 impl Links {
@@ -57,26 +62,34 @@ impl Links {
         self.lives.entry(process.identity).or_default().push((at, process.number));
     }
 
-    /// An identity runs twice from now on; much of what holds for one process does not then.
-    pub(crate) fn on_clone(&mut self, identity: usize, peers: impl Iterator<Item = usize>) {
-        for peer in peers {
-            self.excuses.entry(pair(identity, peer)).or_default().cloned = true;
-        }
+    /// An identity runs twice from now on, until `double` dies; much of what holds for one process does not then.
+    pub(crate) fn on_clone(&mut self, at: Micros, double: Process) {
+        let Process { identity, number: process, .. } = double;
+        self.doubles.push(Double { identity, process, begin: at, end: Micros::MAX });
+    }
+
+    /// Whether two processes shared this identity then.
+    pub(crate) fn is_doubled(&self, identity: usize, at: Micros) -> bool {
+        self.doubles.iter().any(|one| one.identity == identity && (one.begin..=one.end).contains(&at))
+    }
+
+    fn was_doubled(&self, identity: usize) -> bool {
+        self.doubles.iter().any(|one| one.identity == identity)
     }
 
     /// Whether two processes ever shared an identity of this pair.
     pub(crate) fn is_cloned(&self, one: usize, other: usize) -> bool {
-        self.excuses.get(&pair(one, other)).is_some_and(|excuses| excuses.cloned)
+        self.was_doubled(one) || self.was_doubled(other)
     }
 
     /// Whether an application ever closed the session of this pair.
     pub(crate) fn was_closed(&self, one: usize, other: usize) -> bool {
-        self.excuses.get(&pair(one, other)).is_some_and(|excuses| excuses.closes > 0)
+        self.closes.contains_key(&pair(one, other))
     }
 
     /// An application closed the session of a pair.
     pub(crate) fn on_close(&mut self, one: usize, other: usize) {
-        self.excuses.entry(pair(one, other)).or_default().closes += 1;
+        *self.closes.entry(pair(one, other)).or_default() += 1;
     }
 
     /// A link told of a transition (S3).
@@ -112,7 +125,8 @@ impl Links {
         end: End,
         findings: &mut Findings,
     ) {
-        let excuses = self.excuses.get(&pair(process.identity, peer)).copied().unwrap_or_default();
+        let cloned = self.is_cloned(process.identity, peer);
+        let closes = self.closes.get(&pair(process.identity, peer)).copied().unwrap_or_default();
         let begun = self.born(process);
         let restarts = self
             .lives
@@ -121,20 +135,23 @@ impl Links {
         let seen = self.seen.entry((process.number, peer)).or_default();
         seen.restarts += u32::from(end == End::PeerRestarted);
         let excused = match end {
-            End::PeerRestarted => seen.restarts <= restarts || excuses.cloned,
-            End::PeerForgot | End::ClosedByPeer(_) => excuses.closes > 0 || excuses.cloned,
-            End::ClosedHere => excuses.closes > 0 || excuses.cloned,
+            End::PeerRestarted => seen.restarts <= restarts || cloned,
+            End::PeerForgot | End::ClosedByPeer(_) => closes > 0 || cloned,
+            End::ClosedHere => closes > 0 || cloned,
             End::ProtocolViolation | End::Failed => false,
         };
         if !excused {
-            let text = format!("the session ended with {end:?}: {restarts} restarts, {excuses:?}");
+            let text = format!("the session ended with {end:?}: {restarts} restarts, {closes} closes");
             findings.complain("S6", at, (process.machine, peer), text);
         }
     }
 
     /// A process ended.
-    pub(crate) fn on_death(&mut self, process: u32) {
+    pub(crate) fn on_death(&mut self, at: Micros, process: u32) {
         self.dead.insert(process);
+        for double in self.doubles.iter_mut().filter(|double| double.process == process) {
+            double.end = at;
+        }
     }
 
     /// A session of `process` with `peer` turned out to be one with `partner`. As long as both copies of an

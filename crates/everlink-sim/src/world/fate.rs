@@ -296,9 +296,11 @@ impl World {
             .skip(self.settings.nodes)
             .find(|spare| spare.identity == machine && spare.life.is_none());
         let Some(spare) = spare.map(|spare| spare.number) else { return };
-        self.observer.links.on_clone(machine, 0..self.settings.nodes);
         self.force(spare);
         self.start(spare);
+        if let Some(double) = self.machines[spare].process() {
+            self.observer.links.on_clone(self.now, double);
+        }
         for about in self.peers(spare) {
             self.tell(spare, about);
         }

@@ -52,7 +52,7 @@ impl World {
         self.observer.check_computed(self.now, life.process, subject::computed(&life.endpoint));
         self.fabric.withdraw(machine.address);
         self.observer.deliveries.on_death(life.process.number);
-        self.observer.links.on_death(life.process.number);
+        self.observer.links.on_death(self.now, life.process.number);
         self.note(number, || format!("process {} dies", life.process.number));
     }
 
