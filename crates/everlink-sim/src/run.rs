@@ -138,11 +138,6 @@ fn compare(world: &mut World) {
 
 /// Lets every application close every session, and looks at what is left then.
 fn farewell(world: &mut World) {
-    for one in 0..world.settings.nodes {
-        for other in 0..one {
-            world.observer.links.on_close(one, other);
-        }
-    }
     for machine in 0..world.machines.len() {
         for peer in world.peers(machine) {
             let polite = world.dice.coin();

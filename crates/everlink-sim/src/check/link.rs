@@ -26,14 +26,19 @@ struct Seen {
     owed_since: Option<Micros>,
     suspected: Option<Micros>,
     restarts: u32,
+    /// Sessions that the peer ended by CLOSE, that it ended by a new half, and that this process ended.
+    left: u32,
+    forgotten: u32,
+    closed: u32,
 }
 
 /// The books on every link of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     seen: BTreeMap<(u32, usize), Seen>,
-    /// How often applications of one pair closed their session.
-    closes: BTreeMap<(usize, usize), u32>,
+    /// How often an application closed its session with a peer, and how often all of its identity did.
+    closes: BTreeMap<(u32, usize), u32>,
+    all_closes: BTreeMap<(usize, usize), u32>,
     /// Processes of an identity, in the order of their start.
     lives: BTreeMap<usize, Vec<(Micros, u32)>>,
     /// Transitions taken, by name.
@@ -84,12 +89,13 @@ impl Links {
 
     /// Whether an application ever closed the session of this pair.
     pub(crate) fn was_closed(&self, one: usize, other: usize) -> bool {
-        self.closes.contains_key(&pair(one, other))
+        [(one, other), (other, one)].iter().any(|pair| self.all_closes.contains_key(pair))
     }
 
-    /// An application closed the session of a pair.
-    pub(crate) fn on_close(&mut self, one: usize, other: usize) {
-        *self.closes.entry(pair(one, other)).or_default() += 1;
+    /// An application closed its session with `peer`.
+    pub(crate) fn on_close(&mut self, process: Process, peer: usize) {
+        *self.closes.entry((process.number, peer)).or_default() += 1;
+        *self.all_closes.entry((process.identity, peer)).or_default() += 1;
     }
 
     /// A link told of a transition (S3).
@@ -126,7 +132,9 @@ impl Links {
         findings: &mut Findings,
     ) {
         let cloned = self.is_cloned(process.identity, peer);
-        let closes = self.closes.get(&pair(process.identity, peer)).copied().unwrap_or_default();
+        let changing = self.was_doubled(peer);
+        let closes = self.closes.get(&(process.number, peer)).copied().unwrap_or_default();
+        let their_closes = self.all_closes.get(&(peer, process.identity)).copied().unwrap_or_default();
         let begun = self.born(process);
         let restarts = self
             .lives
@@ -134,14 +142,22 @@ impl Links {
             .map_or(0, |lives| lives.iter().skip(1).filter(|(born, _)| *born >= begun).count() as u32);
         let seen = self.seen.entry((process.number, peer)).or_default();
         seen.restarts += u32::from(end == End::PeerRestarted);
+        seen.left += u32::from(matches!(end, End::ClosedByPeer(_)));
+        seen.forgotten += u32::from(end == End::PeerForgot);
+        seen.closed += u32::from(end == End::ClosedHere);
         let excused = match end {
-            End::PeerRestarted => seen.restarts <= restarts || cloned,
-            End::PeerForgot | End::ClosedByPeer(_) => closes > 0 || cloned,
-            End::ClosedHere => closes > 0 || cloned,
+            End::PeerRestarted => seen.restarts <= restarts || changing,
+            // Both for one close: who waits for the answer to its CLOSE still answers handshakes with the half of the
+            // session that it leaves, and draws another when the answer comes (SPEC 8.1).
+            End::ClosedByPeer(_) => seen.left <= their_closes || cloned,
+            End::PeerForgot => seen.forgotten <= their_closes || cloned,
+            End::ClosedHere => seen.closed <= closes,
             End::ProtocolViolation | End::Failed => false,
         };
         if !excused {
-            let text = format!("the session ended with {end:?}: {restarts} restarts, {closes} closes");
+            let text = format!(
+                "the session ended with {end:?}: {restarts} restarts, {closes} closes here, {their_closes} there, {seen:?}"
+            );
             findings.complain("S6", at, (process.machine, peer), text);
         }
     }

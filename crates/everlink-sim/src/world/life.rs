@@ -58,10 +58,10 @@ impl World {
 
     /// Lets the application of a machine close its session with `peer`, with a code of its own.
     pub(crate) fn close(&mut self, machine: usize, peer: usize) {
-        self.observer.links.on_close(self.machines[machine].identity, peer);
         self.with(machine, |turn| {
             let (id, code) = (turn.directory.id(peer), u64::from(turn.process.number));
             let session = subject::view(turn.endpoint, turn.now, id).map(|view| view.session);
+            turn.observer.links.on_close(turn.process, peer);
             turn.observer.closes.on_close(turn.at, turn.process, peer, code, session);
             turn.endpoint.close(turn.now, id, code, "the simulated application had enough");
         });
