@@ -78,7 +78,8 @@ impl Links {
         self.doubles.iter().any(|one| one.identity == identity && (one.begin..=one.end).contains(&at))
     }
 
-    fn was_doubled(&self, identity: usize) -> bool {
+    /// Whether two processes ever shared this identity.
+    pub(crate) fn was_doubled(&self, identity: usize) -> bool {
         self.doubles.iter().any(|one| one.identity == identity)
     }
 
