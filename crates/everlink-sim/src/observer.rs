@@ -105,9 +105,6 @@ impl Observer {
     pub(crate) fn on_taken(&mut self, at: Micros, taken: &Taken<'_>) -> Option<Name> {
         let machines = (taken.receiver.machine, taken.peer);
         let name = self.deliveries.on_taken(at, taken, &mut self.findings);
-        if let Some(name) = name {
-            self.links.on_partner(at, taken.receiver, taken.peer, name.process, &mut self.findings);
-        }
         let what = [taken.channel as u8, taken.body.len() as u8, u8::from(taken.flagged)];
         self.trace.note(at, machines, &what, || match name {
             Some(name) => format!(
@@ -145,6 +142,19 @@ impl Observer {
         self.deliveries.on_ended(at, process, peer, &mut self.findings);
         self.links.on_ended(at, process, peer, end, &mut self.findings);
         self.closes.on_ended(at, process, peer, end, &mut self.findings);
+    }
+
+    /// Looks at one end of a link with an identity that runs or ran twice; `others` are all its processes.
+    pub(crate) fn on_partner(
+        &mut self,
+        at: Micros,
+        end: (Process, usize),
+        view: &View,
+        others: &[(Process, View)],
+    ) {
+        if self.links.on_partner(at, end, view, others, &mut self.findings) {
+            self.marks.pass("changed to another process of the peer");
+        }
     }
 
     /// Looks at what one end of a link holds.

@@ -1,7 +1,7 @@
 //! The life of links as both ends tell it: states, connections, sessions (S1 to S4, S6, S8, S10).
 
 use super::{Findings, Process, later};
-use crate::clock::{Micros, SECOND};
+use crate::clock::{MILLI, Micros, SECOND};
 use crate::subject::{End, LinkState, Standing, View, declared};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,11 @@ const DOUBT: Micros = 20 * SECOND;
 /// The longest packet that carries nothing of the session: HELLO, RECEIVED, and an ACK of many ranges.
 const LONGEST_ERRAND: usize = 700;
 
-/// How far apart two switches between two processes with one key must be (S8).
-const SWITCH: Micros = 30 * SECOND;
+/// How far apart two switches between two processes with one key must be (S8), by a clock that may be fast.
+const SWITCH: Micros = 30 * SECOND - 30 * MILLI;
+
+/// Within which time somebody has to be told that a key is in use twice (S8).
+const NEWS: Micros = 60 * SECOND;
 
 /// What is known of one link, seen from one process.
 #[derive(Debug, Default)]
@@ -24,7 +27,12 @@ struct Seen {
     last_heard: Micros,
     last_sent: Micros,
     owed_since: Option<Micros>,
+    /// When the path began or ceased to be in doubt.
     suspected: Option<Micros>,
+    /// Which process of the peer's the session is with, and which ones it was with, since when.
+    partner: Option<u32>,
+    partners: Vec<(Micros, u32)>,
+    untold: Option<Untold>,
     restarts: u32,
     /// Sessions that the peer ended by CLOSE, that it ended by a new half, and that this process ended.
     left: u32,
@@ -45,11 +53,18 @@ pub(crate) struct Links {
     pub(crate) edges: BTreeMap<String, u64>,
     /// When which identity was told that another runs twice, or that it does so itself.
     duplicates: Vec<(Micros, usize, usize)>,
-    partners: BTreeMap<(u32, usize), Vec<(Micros, u32)>>,
     addressed: BTreeSet<(u32, usize)>,
     dead: BTreeSet<u32>,
     /// Second processes of an identity: since when, and until when if they are dead.
     doubles: Vec<Double>,
+}
+
+/// Something that should be told: that two processes took turns.
+#[derive(Clone, Copy, Debug)]
+struct Untold {
+    since: Micros,
+    until: Micros,
+    processes: [u32; 2],
 }
 
 /// The second process of an identity.
@@ -117,7 +132,7 @@ impl Links {
             findings.complain("S3", at, (process.machine, peer), text);
         }
         seen.state = Some(to);
-        if to == LinkState::Suspect {
+        if from == LinkState::Suspect || to == LinkState::Suspect {
             seen.suspected = Some(at);
         }
         *self.edges.entry(format!("{from:?} > {to:?}: {cause}")).or_default() += 1;
@@ -171,27 +186,71 @@ impl Links {
         }
     }
 
-    /// A session of `process` with `peer` turned out to be one with `partner`. As long as both copies of an
-    /// identity live and neither was in doubt, nobody changes from one to the other and back (S8).
+    /// Looks whether one end of a link has a session with one process of a doubled identity only, and how often it
+    /// changes (S8). `others` are all processes of that identity. Tells whether it has just changed.
     pub(crate) fn on_partner(
         &mut self,
         at: Micros,
-        process: Process,
-        peer: usize,
-        partner: u32,
+        end: (Process, usize),
+        view: &View,
+        others: &[(Process, View)],
         findings: &mut Findings,
-    ) {
-        let suspected = self.seen.get(&(process.number, peer)).and_then(|seen| seen.suspected);
-        let partners = self.partners.entry((process.number, peer)).or_default();
-        let Some(&(when, last)) = partners.last() else { return partners.push((at, partner)) };
-        if last == partner {
-            return;
+    ) -> bool {
+        let (process, peer) = end;
+        let machines = (process.machine, peer);
+        let owner = |other: &View| view.theirs.is_some() && other.mine == view.theirs;
+        let partner = others.iter().find(|(_, other)| owner(other)).map(|(one, _)| one.number);
+        for here in view.connections.iter().filter(|here| here.bound) {
+            let has = |other: &View| other.connections.iter().any(|there| there.hash == here.hash);
+            let far = others.iter().find(|(_, other)| has(other)).map(|(one, _)| one.number);
+            if partner.is_some() && far.is_some() && far != partner {
+                let text =
+                    format!("a session with process {partner:?} on a connection with {far:?}: {here:?}");
+                findings.complain("S8", at, machines, text);
+            }
         }
-        let again = partners.iter().any(|(_, before)| *before == partner);
-        let doubted = suspected.is_some_and(|suspected| at < suspected + SWITCH);
-        partners.push((at, partner));
-        if again && !doubted && !self.dead.contains(&last) && at < when + SWITCH {
+        self.complain_of_silence(at, end, findings);
+        let seen = self.seen.entry((process.number, peer)).or_default();
+        if view.theirs.is_none() {
+            seen.partner = None;
+        }
+        let Some(partner) = partner else { return false };
+        let last = seen.partner.replace(partner);
+        if last == Some(partner) {
+            return false;
+        }
+        let before = seen.partners.last().map(|(when, _)| *when);
+        let again = seen.partners.iter().any(|(_, one)| *one == partner);
+        seen.partners.push((at, partner));
+        let (Some(last), Some(when), true) = (last, before, again) else { return last.is_some() };
+        if self.dead.contains(&last) {
+            return true;
+        }
+        seen.untold.get_or_insert(Untold { since: when, until: at + NEWS, processes: [last, partner] });
+        // Whoever was left may come back as soon as the path to the one that was taken instead is in doubt: that it is
+        // a living double, nobody can know then (SPEC 8.2).
+        let doubted = seen.state == Some(LinkState::Suspect) || seen.suspected == Some(at);
+        if !doubted && at < when + SWITCH {
             let text = format!("back to process {partner} only {} us after leaving it", at - when);
+            findings.complain("S8", at, machines, text);
+        }
+        true
+    }
+
+    /// Whoever came back to a process while its double lives has to have said so within a minute (S8).
+    fn complain_of_silence(&mut self, at: Micros, end: (Process, usize), findings: &mut Findings) {
+        let (process, peer) = end;
+        let Some(seen) = self.seen.get_mut(&(process.number, peer)) else { return };
+        let Some(untold) = seen.untold else { return };
+        let told = self.duplicates.iter().any(|(when, one, other)| {
+            *when >= untold.since && pair(*one, *other) == pair(process.identity, peer)
+        });
+        let over = untold.processes.iter().any(|one| self.dead.contains(one));
+        if told || over || at > untold.until {
+            seen.untold = None;
+        }
+        if !told && !over && at > untold.until {
+            let text = format!("nobody was told of two processes with one key: {untold:?}");
             findings.complain("S8", at, (process.machine, peer), text);
         }
     }
@@ -255,6 +314,8 @@ impl Links {
             seen.last_heard = later(seen.last_heard, lasted, at);
             seen.last_sent = later(seen.last_sent, lasted, at);
             seen.owed_since = seen.owed_since.map(|since| later(since, lasted, at));
+            // By a clock that was set, it may be long ago that a process was left.
+            seen.partners.retain(|_| lasted < Micros::MAX);
         }
     }
 
