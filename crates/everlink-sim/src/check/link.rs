@@ -147,8 +147,7 @@ impl Links {
         end: End,
         findings: &mut Findings,
     ) {
-        let cloned = self.is_cloned(process.identity, peer);
-        let changing = self.was_doubled(peer);
+        let (doubled, changing) = (self.was_doubled(process.identity), self.was_doubled(peer));
         let closes = self.closes.get(&(process.number, peer)).copied().unwrap_or_default();
         let their_closes = self.all_closes.get(&(peer, process.identity)).copied().unwrap_or_default();
         let begun = self.born(process);
@@ -165,8 +164,8 @@ impl Links {
             End::PeerRestarted => seen.restarts <= restarts || changing,
             // Both for one close: who waits for the answer to its CLOSE still answers handshakes with the half of the
             // session that it leaves, and draws another when the answer comes (SPEC 8.1).
-            End::ClosedByPeer(_) => seen.left <= their_closes || cloned,
-            End::PeerForgot => seen.forgotten <= their_closes || cloned,
+            End::ClosedByPeer(_) => seen.left <= their_closes,
+            End::PeerForgot => seen.forgotten <= their_closes || doubled,
             End::ClosedHere => seen.closed <= closes,
             End::ProtocolViolation | End::Failed => false,
         };
