@@ -330,6 +330,7 @@ impl App {
                         flagged: flags.possible_duplicate,
                         wants_done: flags.wants_done,
                         prompt,
+                        doubled: turn.observer.links.was_doubled(turn.process.identity),
                     };
                     let name = turn.observer.on_taken(turn.at, &taken);
                     if let (true, Some(name)) = (flags.wants_done, name) {

@@ -24,12 +24,14 @@ pub(crate) struct Clock {
     since: Micros,
     local: u64,
     drift_ppm: i32,
+    /// When it stopped, until somebody asks for how long it stood.
+    stopped: Option<Micros>,
 }
 
 impl Clock {
     /// A clock that shows `origin` when the world begins and gains `drift_ppm` parts in a million.
     pub(crate) fn new(origin: u64, drift_ppm: i32) -> Self {
-        Self { since: 0, local: origin, drift_ppm }
+        Self { since: 0, local: origin, drift_ppm, stopped: None }
     }
 
     /// What the clock shows at `world`.
@@ -65,6 +67,15 @@ impl Clock {
     pub(crate) fn freeze(&mut self, now: Micros, until: Micros) {
         self.local = self.read(now).as_micros();
         self.since = until;
+        self.stopped.get_or_insert(now);
+    }
+
+    /// For how long it stood still, once it goes again; 0 as long as it does not, and if that was asked before.
+    pub(crate) fn go_on(&mut self, now: Micros) -> Micros {
+        if self.is_frozen(now) {
+            return 0;
+        }
+        self.stopped.take().map_or(0, |stopped| now - stopped)
     }
 }
 

@@ -105,9 +105,6 @@ impl Observer {
     pub(crate) fn on_taken(&mut self, at: Micros, taken: &Taken<'_>) -> Option<Name> {
         let machines = (taken.receiver.machine, taken.peer);
         let name = self.deliveries.on_taken(at, taken, &mut self.findings);
-        if let Some(name) = name {
-            self.links.on_partner(at, taken.receiver, taken.peer, name.process, &mut self.findings);
-        }
         let what = [taken.channel as u8, taken.body.len() as u8, u8::from(taken.flagged)];
         self.trace.note(at, machines, &what, || match name {
             Some(name) => format!(
@@ -147,8 +144,30 @@ impl Observer {
         self.closes.on_ended(at, process, peer, end, &mut self.findings);
     }
 
-    /// Looks at one end of a link. `round_trip` is the worst of the network now.
-    pub(crate) fn on_view(
+    /// Looks at one end of a link with an identity that runs or ran twice; `others` are all its processes.
+    pub(crate) fn on_partner(
+        &mut self,
+        at: Micros,
+        end: (Process, usize),
+        view: &View,
+        others: &[(Process, View)],
+    ) {
+        if self.links.on_partner(at, end, view, others, &mut self.findings) {
+            self.marks.pass("changed to another process of the peer");
+        }
+    }
+
+    /// Looks at what one end of a link holds.
+    pub(crate) fn on_view(&mut self, at: Micros, process: Process, peer: usize, view: &View) {
+        self.links.on_view(at, process, peer, view, &mut self.findings);
+        self.gauges.on_view(at, (process.machine, peer), view, &mut self.findings);
+        if view.connections.len() > 1 {
+            self.marks.pass("more than one connection");
+        }
+    }
+
+    /// Looks for how long one end of a link has waited, whose clock goes. `round_trip` is the worst of the network now.
+    pub(crate) fn on_wait(
         &mut self,
         at: Micros,
         process: Process,
@@ -156,20 +175,16 @@ impl Observer {
         view: &View,
         round_trip: Micros,
     ) {
-        self.links.on_view(at, process, peer, view, round_trip, &mut self.findings);
+        self.links.on_wait(at, process, peer, view, round_trip, &mut self.findings);
         self.drains.on_view(at, process, peer, view, &mut self.findings);
         self.closes.on_view(at, process, peer, view, &mut self.findings);
-        self.gauges.on_view(at, (process.machine, peer), view, &mut self.findings);
-        if view.connections.len() > 1 {
-            self.marks.pass("more than one connection");
-        }
     }
 
-    /// The machine of `process` was not itself: what the process let slip is no fault of the code.
-    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
-        self.links.forgive(at, process);
-        self.drains.forgive(at, process);
-        self.closes.forgive(at, process);
+    /// The machine of `process` was not itself for so long: what the process let slip then is no fault of the code.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32, lasted: Micros) {
+        self.links.forgive(at, process, lasted);
+        self.drains.forgive(at, process, lasted);
+        self.closes.forgive(at, process, lasted);
         self.abuse.forgive(process);
     }
 

@@ -19,6 +19,10 @@ const STIR: Micros = 120 * SECOND;
 /// are kept for ten.
 const FAREWELL: Micros = 40 * SECOND;
 
+/// How long after that the last trace of a stranger is kept: a slot for ten seconds, the half that was kept for it for
+/// a minute. Copies that are a minute late came before.
+const OBLIVION: Micros = 100 * SECOND;
+
 /// The longest that is promised, and what the promises are measured from.
 const PATIENCE: Micros = 1_000 * SECOND;
 
@@ -156,11 +160,6 @@ fn compare(world: &mut World) {
 
 /// Lets every application close every session, and looks at what is left then.
 fn farewell(world: &mut World) {
-    for one in 0..world.settings.nodes {
-        for other in 0..one {
-            world.observer.links.on_close(one, other);
-        }
-    }
     for machine in 0..world.machines.len() {
         for peer in world.peers(machine) {
             let polite = world.dice.coin();
@@ -170,11 +169,13 @@ fn farewell(world: &mut World) {
         }
     }
     world.run_until(world.now + FAREWELL);
+    check_closed(world);
+    world.run_until(world.now + OBLIVION);
     check_rest(world);
 }
 
-/// Nothing may be left of a session that is closed (R4, S9, S11).
-fn check_rest(world: &mut World) {
+/// Nothing may be left of a session that is closed (S9).
+fn check_closed(world: &mut World) {
     for machine in 0..world.settings.nodes {
         for peer in world.peers(machine) {
             let Some((turn, _)) = world.turn(machine) else { continue };
@@ -189,17 +190,22 @@ fn check_rest(world: &mut World) {
                 world.observer.findings.complain("S9", at, (process.machine, peer), text);
             }
         }
+    }
+}
+
+/// Nothing may be left at all in the end, not even a timer for housekeeping (R4, S11).
+fn check_rest(world: &mut World) {
+    for machine in 0..world.settings.nodes {
         let Some((turn, _)) = world.turn(machine) else { continue };
-        let (at, process) = (turn.at, turn.process);
+        let (at, machines) = (turn.at, (turn.process.machine, turn.process.machine));
         let [slots, routes, timers] = subject::leftovers(turn.endpoint);
-        // A copy of an old message 1 may have come just now, and has its slot, and that its route.
-        if routes > slots || timers > 0 {
-            let text = format!("{slots} slots, {routes} routes and {timers} timers are left after the close");
-            turn.observer.findings.complain("R4", at, (process.machine, process.machine), text);
+        if slots + routes + timers > 0 {
+            let text = format!("{slots} slots, {routes} routes and {timers} timers are left in the end");
+            turn.observer.findings.complain("R4", at, machines, text);
         }
-        if !subject::is_at_rest(turn.endpoint) {
-            let text = format!("a timer is left after the close: {:?}", turn.endpoint.poll_timeout());
-            world.observer.findings.complain("S11", at, (process.machine, process.machine), text);
+        if let Some(deadline) = turn.endpoint.poll_timeout() {
+            let text = format!("a timer is left in the end: {deadline:?}");
+            turn.observer.findings.complain("S11", at, machines, text);
         }
     }
 }
@@ -208,13 +214,13 @@ fn finish(world: &mut World) {
     for machine in 0..world.machines.len() {
         world.count(machine);
     }
-    let worn_out = world.settings.key_limits.is_some();
     let (at, observer) = (world.now, &mut world.observer);
     observer.deliveries.finish(at, &mut observer.findings);
     observer.ledger.finish(&mut observer.findings);
     let confirmed = observer.ledger.confirmations();
+    let worn_out = observer.ledger.worn_out();
     let links = &observer.links;
-    // Keys that last for few packets have to be replaced often.
-    let exempt = |one, other| worn_out || links.is_cloned(one, other);
-    observer.liveness.finish(&confirmed, exempt, &mut observer.findings);
+    // Two processes with one key take their peers from each other as often as they like.
+    let exempt = |one, other, at| links.is_doubled(one, at) || links.is_doubled(other, at);
+    observer.liveness.finish(&confirmed, &worn_out, exempt, &mut observer.findings);
 }

@@ -22,7 +22,7 @@ pub(crate) use everlink_proto::crypto::identity::Identity;
 pub(crate) use everlink_proto::id::PeerId;
 pub(crate) use everlink_proto::link::lifecycle::LinkState;
 pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
-pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, Reason, StreamId};
+pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, StreamId};
 
 /// AES blocks in a packet of the usual size, for limits that are drawn in packets.
 const BLOCKS: u64 = 20;
@@ -231,6 +231,13 @@ pub(crate) fn most_uses(settings: &Settings) -> Option<(u64, u64)> {
     settings.key_limits.map(|limits| (limits.stop_packets * packets, limits.forgeries))
 }
 
+/// After how many packets sealed, or not opened, a key has to be replaced at the earliest, if they are few.
+pub(crate) fn fewest_uses(settings: &Settings) -> Option<(u64, u64)> {
+    // A packet has 1,200 bytes at most, which are 75 blocks, and its header.
+    let packets = if settings.cipher == Cipher::Aes { 4 } else { 1 };
+    settings.key_limits.map(|limits| (limits.rekey_packets / packets, limits.forgeries / 2))
+}
+
 /// What an endpoint says about a link, for people: its own words, and the state behind them.
 pub(crate) fn explain(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
     let (Some(said), Some(snapshot)) = (endpoint.explain(now, &peer), endpoint.snapshot(now, &peer)) else {
@@ -292,9 +299,4 @@ fn edge_name(state: LinkState, fact: Fact) -> String {
 /// How many handshakes an endpoint has computed as their responder.
 pub(crate) fn computed(endpoint: &Endpoint) -> u64 {
     endpoint.stats().responses
-}
-
-/// Whether no timer is armed but housekeeping, which keeps a stranger's half for a minute (SPEC 6.6).
-pub(crate) fn is_at_rest(endpoint: &mut Endpoint) -> bool {
-    endpoint.poll_timeout().is_none_or(|deadline| deadline.reason == Reason::Housekeeping)
 }

@@ -157,6 +157,7 @@ impl World {
             .collect();
         let ids: Vec<PeerId> = identities.iter().map(Identity::peer_id).collect();
         let indices = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        let ledger = Ledger::with_limits(subject::most_uses(&settings), subject::fewest_uses(&settings));
         let mut world = Self {
             now: 0,
             sequence: 0,
@@ -164,7 +165,7 @@ impl World {
             machines: Vec::new(),
             fabric: Fabric::new(settings.machines(), &settings.links, settings.tap, dice.fork("fabric", 0)),
             directory: Directory { ids, indices },
-            observer: Observer::new(Ledger::with_limits(subject::most_uses(&settings)), lines),
+            observer: Observer::new(ledger, lines),
             known: BTreeMap::new(),
             processes: 0,
             struck: BTreeMap::new(),

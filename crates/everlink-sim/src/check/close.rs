@@ -1,6 +1,6 @@
 //! A close ends a session in time, and its code is the one the peer is told (S9).
 
-use super::{Findings, Process};
+use super::{Findings, Process, later};
 use crate::clock::{Micros, SECOND};
 use crate::subject::{End, View};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,10 +77,10 @@ impl Closes {
         }
     }
 
-    /// The machine of `process` was not itself.
-    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
+    /// The machine of `process` was not itself for so long.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32, lasted: Micros) {
         for (_, leaving) in self.leaving.range_mut((process, 0)..(process + 1, 0)) {
-            leaving.until = at + LONGEST;
+            leaving.until = later(leaving.until, lasted, at + LONGEST);
         }
     }
 }

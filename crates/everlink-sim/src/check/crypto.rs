@@ -23,6 +23,8 @@ struct Book {
     confirmed: BTreeSet<u64>,
     /// How many packets a key may seal, and how many it may fail to open.
     limits: Option<(u64, u64)>,
+    /// After how many packets sealed, and how many that do not open, a key has to be replaced.
+    worn_at: Option<(u64, u64)>,
     rows: BTreeMap<[u8; 32], usize>,
     keys: Vec<Row>,
     early: Vec<(Micros, Process)>,
@@ -37,6 +39,8 @@ struct Row {
     /// How many packets each process failed to open with it.
     failed: BTreeMap<u32, u64>,
     first_opened: Option<(Micros, Process)>,
+    /// When it had been used so much that it had to be replaced.
+    worn: Option<Micros>,
 }
 
 impl Ledger {
@@ -45,10 +49,12 @@ impl Ledger {
         Arc::new(Watched { inner, process, ledger: self.clone() })
     }
 
-    /// A ledger that knows how much a key may be used: packets sealed, packets that do not open.
-    pub(crate) fn with_limits(limits: Option<(u64, u64)>) -> Self {
+    /// A ledger that knows how much a key may be used, packets sealed and packets that do not open, and after how many
+    /// of them it has to be replaced.
+    pub(crate) fn with_limits(limits: Option<(u64, u64)>, worn_at: Option<(u64, u64)>) -> Self {
         let ledger = Self::default();
         ledger.book().limits = limits;
+        ledger.book().worn_at = worn_at;
         ledger
     }
 
@@ -66,6 +72,16 @@ impl Ledger {
         let mut list: Vec<_> = book.keys.iter().filter_map(Row::confirmation).collect();
         list.sort_unstable();
         list
+    }
+
+    /// When keys of a pair of identities had to be replaced because they were used so much: (moment, one, the other).
+    pub(crate) fn worn_out(&self) -> Vec<(Micros, usize, usize)> {
+        let book = self.book();
+        let worn = book.keys.iter().filter_map(|row| {
+            let (_, one, other) = row.confirmation()?;
+            Some((row.worn?, one, other))
+        });
+        worn.collect()
     }
 
     /// The run is over: goes through the books.
@@ -125,6 +141,14 @@ impl Row {
         }
     }
 
+    fn note_wear(&mut self, now: Micros, worn_at: Option<(u64, u64)>) {
+        let Some((sealed, failed)) = worn_at else { return };
+        let worn = self.sealed.len() as u64 >= sealed || self.failed.values().any(|count| *count >= failed);
+        if worn {
+            self.worn.get_or_insert(now);
+        }
+    }
+
     fn confirmation(&self) -> Option<(Micros, usize, usize)> {
         let (at, opener) = self.first_opened?;
         let (_, sealer) = self.sealed.first()?;
@@ -133,16 +157,16 @@ impl Row {
     }
 }
 
-/// The most handshakes that a pair completed in any minute, less what `allowed` adds for the minute
-/// before each moment of `events`.
-pub(crate) fn busiest_minute(confirmed: &[Micros], events: &[Micros], each: usize) -> (usize, Micros) {
+/// The most handshakes that a pair completed in any minute, less what each of `events` in it explains.
+pub(crate) fn busiest_minute(confirmed: &[Micros], events: &[(Micros, usize)]) -> (usize, Micros) {
     let mut worst = (0, 0);
     for (index, &end) in confirmed.iter().enumerate() {
         let begin = end.saturating_sub(60 * SECOND);
         let count = confirmed[..=index].iter().filter(|at| **at > begin || begin == 0).count();
         // An event up to ten seconds earlier may still be the reason of the first of them.
         let from = begin.saturating_sub(10 * SECOND);
-        let excused = each * events.iter().filter(|at| **at >= from && **at <= end).count();
+        let excused: usize =
+            events.iter().filter(|(at, _)| (from..=end).contains(at)).map(|(_, each)| each).sum();
         let rest = count.saturating_sub(excused);
         if rest > worst.0 {
             worst = (rest, end);
@@ -193,17 +217,23 @@ impl PacketKey for WatchedKey {
         if self.awaits.is_some_and(|scene| !book.confirmed.contains(&scene)) {
             book.early.push((now, self.process));
         }
-        book.keys[self.row].sealed.push((number(nonce), self.process));
+        let worn_at = book.worn_at;
+        let row = &mut book.keys[self.row];
+        row.sealed.push((number(nonce), self.process));
+        row.note_wear(now, worn_at);
     }
 
     fn open(&self, nonce: &[u8; 12], aad: &[u8], buf: &mut [u8]) -> Result<usize, OpenError> {
         let opened = self.inner.open(nonce, aad, buf);
         let mut book = self.ledger.book();
+        let (now, scene) = (book.now, book.scene);
         let Ok(len) = opened else {
-            *book.keys[self.row].failed.entry(self.process.number).or_default() += 1;
+            let worn_at = book.worn_at;
+            let row = &mut book.keys[self.row];
+            *row.failed.entry(self.process.number).or_default() += 1;
+            row.note_wear(now, worn_at);
             return Err(OpenError);
         };
-        let (now, scene) = (book.now, book.scene);
         book.confirmed.extend(self.awaits);
         let row = &mut book.keys[self.row];
         row.opened.push((number(nonce), self.process, scene));

@@ -86,6 +86,8 @@ pub(crate) struct Taken<'a> {
     pub(crate) wants_done: bool,
     /// Whether the application read it as soon as it could be read.
     pub(crate) prompt: bool,
+    /// Whether another process had its key once.
+    pub(crate) doubled: bool,
 }
 
 /// The books on every message of a run.
@@ -364,10 +366,13 @@ impl Deliveries {
             findings.complain("D3", at, machines, text);
         }
         let Some(before) = record.deliveries.last() else { return };
-        // The one without the flag may come last, if the process that has it in its inbox slept over it.
         let unflagged =
             record.deliveries.iter().filter(|one| !one.flagged).count() + usize::from(!taken.flagged);
-        if unflagged > 1 || !record.accepted.may_resend {
+        // The one without the flag was sent first. It may be read last only where another process has it: one that
+        // did not look into its inbox in time, or a copy that nobody can keep a late packet from.
+        let elsewhere = record.deliveries.iter().all(|one| one.process != taken.receiver.number);
+        let overtaken = elsewhere && (!taken.prompt || taken.doubled);
+        if unflagged > 1 || !record.accepted.may_resend || !(taken.flagged || overtaken) {
             let text = format!(
                 "{} was delivered before, to process {} in its session {} at {} us",
                 record.show(),

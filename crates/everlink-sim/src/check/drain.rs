@@ -1,6 +1,6 @@
 //! Connections on their way out: each is gone when its time is over (S1).
 
-use super::{Findings, Process};
+use super::{Findings, Process, later};
 use crate::clock::{Micros, SECOND};
 use crate::subject::{ConnectionView, Standing, View};
 use std::collections::BTreeMap;
@@ -43,10 +43,10 @@ impl Drains {
         *seen = draining;
     }
 
-    /// The machine of `process` was not itself.
-    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
+    /// The machine of `process` was not itself for so long.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32, lasted: Micros) {
         for (_, seen) in self.0.range_mut((process, 0)..(process + 1, 0)) {
-            seen.values_mut().for_each(|since| *since = at);
+            seen.values_mut().for_each(|since| *since = later(*since, lasted, at));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The life of links as both ends tell it: states, connections, sessions (S1 to S4, S6, S8, S10).
 
-use super::{Findings, Process};
-use crate::clock::{Micros, SECOND};
+use super::{Findings, Process, later};
+use crate::clock::{MILLI, Micros, SECOND};
 use crate::subject::{End, LinkState, Standing, View, declared};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,11 @@ const DOUBT: Micros = 20 * SECOND;
 /// The longest packet that carries nothing of the session: HELLO, RECEIVED, and an ACK of many ranges.
 const LONGEST_ERRAND: usize = 700;
 
-/// How far apart two switches between two processes with one key must be (S8).
-const SWITCH: Micros = 30 * SECOND;
+/// How far apart two switches between two processes with one key must be (S8), by a clock that may be fast.
+const SWITCH: Micros = 30 * SECOND - 30 * MILLI;
+
+/// Within which time somebody has to be told that a key is in use twice (S8).
+const NEWS: Micros = 60 * SECOND;
 
 /// What is known of one link, seen from one process.
 #[derive(Debug, Default)]
@@ -24,31 +27,53 @@ struct Seen {
     last_heard: Micros,
     last_sent: Micros,
     owed_since: Option<Micros>,
+    /// When the path began or ceased to be in doubt.
     suspected: Option<Micros>,
+    /// Which process of the peer's the session is with, and which ones it was with, since when.
+    partner: Option<u32>,
+    partners: Vec<(Micros, u32)>,
+    untold: Option<Untold>,
     restarts: u32,
-}
-
-/// What may have ended sessions of a pair of identities so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Excuses {
-    closes: u32,
-    cloned: bool,
+    /// Sessions that the peer ended by CLOSE, that it ended by a new half, and that this process ended.
+    left: u32,
+    forgotten: u32,
+    closed: u32,
 }
 
 /// The books on every link of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     seen: BTreeMap<(u32, usize), Seen>,
-    excuses: BTreeMap<(usize, usize), Excuses>,
+    /// How often an application closed its session with a peer, and how often all of its identity did.
+    closes: BTreeMap<(u32, usize), u32>,
+    all_closes: BTreeMap<(usize, usize), u32>,
     /// Processes of an identity, in the order of their start.
     lives: BTreeMap<usize, Vec<(Micros, u32)>>,
     /// Transitions taken, by name.
     pub(crate) edges: BTreeMap<String, u64>,
     /// When which identity was told that another runs twice, or that it does so itself.
     duplicates: Vec<(Micros, usize, usize)>,
-    partners: BTreeMap<(u32, usize), Vec<(Micros, u32)>>,
     addressed: BTreeSet<(u32, usize)>,
     dead: BTreeSet<u32>,
+    /// Second processes of an identity: since when, and until when if they are dead.
+    doubles: Vec<Double>,
+}
+
+/// Something that should be told: that two processes took turns.
+#[derive(Clone, Copy, Debug)]
+struct Untold {
+    since: Micros,
+    until: Micros,
+    processes: [u32; 2],
+}
+
+/// The second process of an identity.
+#[derive(Clone, Copy, Debug)]
+struct Double {
+    identity: usize,
+    process: u32,
+    begin: Micros,
+    end: Micros,
 }
 
 impl Links {
@@ -57,26 +82,36 @@ impl Links {
         self.lives.entry(process.identity).or_default().push((at, process.number));
     }
 
-    /// An identity runs twice from now on; much of what holds for one process does not then.
-    pub(crate) fn on_clone(&mut self, identity: usize, peers: impl Iterator<Item = usize>) {
-        for peer in peers {
-            self.excuses.entry(pair(identity, peer)).or_default().cloned = true;
-        }
+    /// An identity runs twice from now on, until `double` dies; much of what holds for one process does not then.
+    pub(crate) fn on_clone(&mut self, at: Micros, double: Process) {
+        let Process { identity, number: process, .. } = double;
+        self.doubles.push(Double { identity, process, begin: at, end: Micros::MAX });
+    }
+
+    /// Whether two processes shared this identity then.
+    pub(crate) fn is_doubled(&self, identity: usize, at: Micros) -> bool {
+        self.doubles.iter().any(|one| one.identity == identity && (one.begin..=one.end).contains(&at))
+    }
+
+    /// Whether two processes ever shared this identity.
+    pub(crate) fn was_doubled(&self, identity: usize) -> bool {
+        self.doubles.iter().any(|one| one.identity == identity)
     }
 
     /// Whether two processes ever shared an identity of this pair.
     pub(crate) fn is_cloned(&self, one: usize, other: usize) -> bool {
-        self.excuses.get(&pair(one, other)).is_some_and(|excuses| excuses.cloned)
+        self.was_doubled(one) || self.was_doubled(other)
     }
 
     /// Whether an application ever closed the session of this pair.
     pub(crate) fn was_closed(&self, one: usize, other: usize) -> bool {
-        self.excuses.get(&pair(one, other)).is_some_and(|excuses| excuses.closes > 0)
+        [(one, other), (other, one)].iter().any(|pair| self.all_closes.contains_key(pair))
     }
 
-    /// An application closed the session of a pair.
-    pub(crate) fn on_close(&mut self, one: usize, other: usize) {
-        self.excuses.entry(pair(one, other)).or_default().closes += 1;
+    /// An application closed its session with `peer`.
+    pub(crate) fn on_close(&mut self, process: Process, peer: usize) {
+        *self.closes.entry((process.number, peer)).or_default() += 1;
+        *self.all_closes.entry((process.identity, peer)).or_default() += 1;
     }
 
     /// A link told of a transition (S3).
@@ -97,7 +132,7 @@ impl Links {
             findings.complain("S3", at, (process.machine, peer), text);
         }
         seen.state = Some(to);
-        if to == LinkState::Suspect {
+        if from == LinkState::Suspect || to == LinkState::Suspect {
             seen.suspected = Some(at);
         }
         *self.edges.entry(format!("{from:?} > {to:?}: {cause}")).or_default() += 1;
@@ -112,7 +147,9 @@ impl Links {
         end: End,
         findings: &mut Findings,
     ) {
-        let excuses = self.excuses.get(&pair(process.identity, peer)).copied().unwrap_or_default();
+        let (doubled, changing) = (self.was_doubled(process.identity), self.was_doubled(peer));
+        let closes = self.closes.get(&(process.number, peer)).copied().unwrap_or_default();
+        let their_closes = self.all_closes.get(&(peer, process.identity)).copied().unwrap_or_default();
         let begun = self.born(process);
         let restarts = self
             .lives
@@ -120,44 +157,99 @@ impl Links {
             .map_or(0, |lives| lives.iter().skip(1).filter(|(born, _)| *born >= begun).count() as u32);
         let seen = self.seen.entry((process.number, peer)).or_default();
         seen.restarts += u32::from(end == End::PeerRestarted);
+        seen.left += u32::from(matches!(end, End::ClosedByPeer(_)));
+        seen.forgotten += u32::from(end == End::PeerForgot);
+        seen.closed += u32::from(end == End::ClosedHere);
         let excused = match end {
-            End::PeerRestarted => seen.restarts <= restarts || excuses.cloned,
-            End::PeerForgot | End::ClosedByPeer(_) => excuses.closes > 0 || excuses.cloned,
-            End::ClosedHere => excuses.closes > 0 || excuses.cloned,
+            End::PeerRestarted => seen.restarts <= restarts || changing,
+            // Both for one close: who waits for the answer to its CLOSE still answers handshakes with the half of the
+            // session that it leaves, and draws another when the answer comes (SPEC 8.1).
+            End::ClosedByPeer(_) => seen.left <= their_closes,
+            End::PeerForgot => seen.forgotten <= their_closes || doubled,
+            End::ClosedHere => seen.closed <= closes,
             End::ProtocolViolation | End::Failed => false,
         };
         if !excused {
-            let text = format!("the session ended with {end:?}: {restarts} restarts, {excuses:?}");
+            let text = format!(
+                "the session ended with {end:?}: {restarts} restarts, {closes} closes here, {their_closes} there, {seen:?}"
+            );
             findings.complain("S6", at, (process.machine, peer), text);
         }
     }
 
     /// A process ended.
-    pub(crate) fn on_death(&mut self, process: u32) {
+    pub(crate) fn on_death(&mut self, at: Micros, process: u32) {
         self.dead.insert(process);
+        for double in self.doubles.iter_mut().filter(|double| double.process == process) {
+            double.end = at;
+        }
     }
 
-    /// A session of `process` with `peer` turned out to be one with `partner`. As long as both copies of an
-    /// identity live and neither was in doubt, nobody changes from one to the other and back (S8).
+    /// Looks whether one end of a link has a session with one process of a doubled identity only, and how often it
+    /// changes (S8). `others` are all processes of that identity. Tells whether it has just changed.
     pub(crate) fn on_partner(
         &mut self,
         at: Micros,
-        process: Process,
-        peer: usize,
-        partner: u32,
+        end: (Process, usize),
+        view: &View,
+        others: &[(Process, View)],
         findings: &mut Findings,
-    ) {
-        let suspected = self.seen.get(&(process.number, peer)).and_then(|seen| seen.suspected);
-        let partners = self.partners.entry((process.number, peer)).or_default();
-        let Some(&(when, last)) = partners.last() else { return partners.push((at, partner)) };
-        if last == partner {
-            return;
+    ) -> bool {
+        let (process, peer) = end;
+        let machines = (process.machine, peer);
+        let owner = |other: &View| view.theirs.is_some() && other.mine == view.theirs;
+        let partner = others.iter().find(|(_, other)| owner(other)).map(|(one, _)| one.number);
+        for here in view.connections.iter().filter(|here| here.bound) {
+            let has = |other: &View| other.connections.iter().any(|there| there.hash == here.hash);
+            let far = others.iter().find(|(_, other)| has(other)).map(|(one, _)| one.number);
+            if partner.is_some() && far.is_some() && far != partner {
+                let text =
+                    format!("a session with process {partner:?} on a connection with {far:?}: {here:?}");
+                findings.complain("S8", at, machines, text);
+            }
         }
-        let again = partners.iter().any(|(_, before)| *before == partner);
-        let doubted = suspected.is_some_and(|suspected| at < suspected + SWITCH);
-        partners.push((at, partner));
-        if again && !doubted && !self.dead.contains(&last) && at < when + SWITCH {
+        self.complain_of_silence(at, end, findings);
+        let seen = self.seen.entry((process.number, peer)).or_default();
+        if view.theirs.is_none() {
+            seen.partner = None;
+        }
+        let Some(partner) = partner else { return false };
+        let last = seen.partner.replace(partner);
+        if last == Some(partner) {
+            return false;
+        }
+        let before = seen.partners.last().map(|(when, _)| *when);
+        let again = seen.partners.iter().any(|(_, one)| *one == partner);
+        seen.partners.push((at, partner));
+        let (Some(last), Some(when), true) = (last, before, again) else { return last.is_some() };
+        if self.dead.contains(&last) {
+            return true;
+        }
+        seen.untold.get_or_insert(Untold { since: when, until: at + NEWS, processes: [last, partner] });
+        // Whoever was left may come back as soon as the path to the one that was taken instead is in doubt: that it is
+        // a living double, nobody can know then (SPEC 8.2).
+        let doubted = seen.state == Some(LinkState::Suspect) || seen.suspected == Some(at);
+        if !doubted && at < when + SWITCH {
             let text = format!("back to process {partner} only {} us after leaving it", at - when);
+            findings.complain("S8", at, machines, text);
+        }
+        true
+    }
+
+    /// Whoever came back to a process while its double lives has to have said so within a minute (S8).
+    fn complain_of_silence(&mut self, at: Micros, end: (Process, usize), findings: &mut Findings) {
+        let (process, peer) = end;
+        let Some(seen) = self.seen.get_mut(&(process.number, peer)) else { return };
+        let Some(untold) = seen.untold else { return };
+        let told = self.duplicates.iter().any(|(when, one, other)| {
+            *when >= untold.since && pair(*one, *other) == pair(process.identity, peer)
+        });
+        let over = untold.processes.iter().any(|one| self.dead.contains(one));
+        if told || over || at > untold.until {
+            seen.untold = None;
+        }
+        if !told && !over && at > untold.until {
+            let text = format!("nobody was told of two processes with one key: {untold:?}");
             findings.complain("S8", at, (process.machine, peer), text);
         }
     }
@@ -215,12 +307,14 @@ impl Links {
         }
     }
 
-    /// The machine of `process` was not itself: what it let slip is no fault of the code.
-    pub(crate) fn forgive(&mut self, at: Micros, process: u32) {
-        for ((_, _), seen) in self.seen.range_mut((process, 0)..(process + 1, 0)) {
-            seen.last_heard = at;
-            seen.last_sent = at;
-            seen.owed_since = seen.owed_since.map(|_| at);
+    /// The machine of `process` was not itself for so long: that time does not count.
+    pub(crate) fn forgive(&mut self, at: Micros, process: u32, lasted: Micros) {
+        for (_, seen) in self.seen.range_mut((process, 0)..(process + 1, 0)) {
+            seen.last_heard = later(seen.last_heard, lasted, at);
+            seen.last_sent = later(seen.last_sent, lasted, at);
+            seen.owed_since = seen.owed_since.map(|since| later(since, lasted, at));
+            // By a clock that was set, it may be long ago that a process was left.
+            seen.partners.retain(|_| lasted < Micros::MAX);
         }
     }
 
@@ -229,8 +323,29 @@ impl Links {
         self.seen.get(&(process, peer)).and_then(|seen| seen.state).unwrap_or(LinkState::Idle)
     }
 
-    /// Looks at one end of a link (S1, S10). `round_trip` is the worst of the network now.
+    /// Looks at what one end of a link holds, which is bounded whatever its clock does (S1, S4).
     pub(crate) fn on_view(
+        &self,
+        at: Micros,
+        process: Process,
+        peer: usize,
+        view: &View,
+        findings: &mut Findings,
+    ) {
+        let machines = (process.machine, peer);
+        let sending = view.connections.iter().filter(|one| one.standing == Standing::Sending).count();
+        if sending > 1 || view.connections.len() > MOST_CONNECTIONS {
+            findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
+        }
+        let orders: BTreeSet<_> = view.connections.iter().map(|one| (one.generation, one.by_us)).collect();
+        if orders.len() < view.connections.len() {
+            let text = format!("two connections in one place: {:?}", view.connections);
+            findings.complain("S4", at, machines, text);
+        }
+    }
+
+    /// Looks for how long one end of a link has waited (S10). `round_trip` is the worst of the network now.
+    pub(crate) fn on_wait(
         &mut self,
         at: Micros,
         process: Process,
@@ -241,15 +356,6 @@ impl Links {
     ) {
         let machines = (process.machine, peer);
         let seen = self.seen.entry((process.number, peer)).or_default();
-        let sending = view.connections.iter().filter(|one| one.standing == Standing::Sending).count();
-        if sending > 1 || view.connections.len() > MOST_CONNECTIONS {
-            findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
-        }
-        let orders: BTreeSet<_> = view.connections.iter().map(|one| (one.generation, one.by_us)).collect();
-        if orders.len() < view.connections.len() {
-            let text = format!("two connections in one place: {:?}", view.connections);
-            findings.complain("S4", at, machines, text);
-        }
         let patience = 8 * (3 * round_trip + SECOND) + SECOND;
         let in_flight =
             view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);

@@ -12,6 +12,9 @@ const HANDSHAKES: usize = 20;
 /// What each restart, forced replacement, dead socket or wake adds to that.
 const HANDSHAKES_EACH: usize = 4;
 
+/// What a key adds that is worn out and has to be replaced: both sides may begin.
+const HANDSHAKES_WORN: usize = 2;
+
 /// The longest wait of the retry ladder (SPEC 6.3), to addresses that never authenticated.
 pub(crate) const LONGEST_WAIT: Micros = 9_500_000;
 
@@ -114,7 +117,8 @@ impl Liveness {
     pub(crate) fn finish(
         &self,
         confirmed: &[(Micros, usize, usize)],
-        exempt: impl Fn(usize, usize) -> bool,
+        worn_out: &[(Micros, usize, usize)],
+        exempt: impl Fn(usize, usize, Micros) -> bool,
         findings: &mut Findings,
     ) {
         let mut by_pair: BTreeMap<(usize, usize), Vec<Micros>> = BTreeMap::new();
@@ -124,16 +128,16 @@ impl Liveness {
         for ((one, other), mut moments) in by_pair {
             // Each connection has two keys and so two first openings; the later ones are counted.
             moments.sort_unstable();
-            let connections: Vec<_> = moments.iter().copied().skip(1).step_by(2).collect();
-            let mut forced: Vec<_> = self
-                .forced
-                .iter()
-                .filter(|(_, who)| *who == one || *who == other)
-                .map(|(at, _)| *at)
+            let connections = moments.iter().copied().skip(1).step_by(2);
+            let connections: Vec<_> = connections.filter(|at| !exempt(one, other, *at)).collect();
+            let forced = self.forced.iter().filter(|(_, who)| *who == one || *who == other);
+            let worn_out = worn_out.iter().filter(|(_, here, there)| (*here, *there) == (one, other));
+            let events: Vec<_> = forced
+                .map(|(at, _)| (*at, HANDSHAKES_EACH))
+                .chain(worn_out.map(|(at, _, _)| (*at, HANDSHAKES_WORN)))
                 .collect();
-            forced.sort_unstable();
-            let (count, at) = busiest_minute(&connections, &forced, HANDSHAKES_EACH);
-            if count > HANDSHAKES && !exempt(one, other) {
+            let (count, at) = busiest_minute(&connections, &events);
+            if count > HANDSHAKES {
                 let text = format!("{count} handshakes within a minute that nothing explains");
                 findings.complain("L5", at, (one, other), text);
             }

@@ -58,6 +58,11 @@ impl Findings {
     }
 }
 
+/// A moment, put off by the time that does not count, which ends at `now`.
+pub(crate) fn later(moment: Micros, lasted: Micros, now: Micros) -> Micros {
+    moment.saturating_add(lasted).min(now)
+}
+
 /// One life of one program: the numbers of its machine and of its identity, and one for itself that
 /// no other process of the world has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

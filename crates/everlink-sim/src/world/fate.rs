@@ -96,7 +96,8 @@ impl World {
             }
             Undo::Bind(machine) => self.bind(machine),
             Undo::Tick(machine) => {
-                self.forgive(machine);
+                let stood = self.machines[machine].clock.go_on(self.now);
+                self.forgive(machine, stood);
                 self.settle(machine);
             }
             Undo::StopClone(machine) => {
@@ -247,7 +248,7 @@ impl World {
         self.force(machine);
         let now = self.now;
         self.machines[machine].clock.jump(now, by);
-        self.forgive(machine);
+        self.forgive(machine, Micros::MAX);
         self.settle(machine);
     }
 
@@ -272,7 +273,6 @@ impl World {
         self.machines[machine].socket_works = true;
         self.force(machine);
         self.relocate(machine, true, true);
-        self.forgive(machine);
     }
 
     fn socket_errors(&mut self, machine: usize, to: usize) {
@@ -296,9 +296,11 @@ impl World {
             .skip(self.settings.nodes)
             .find(|spare| spare.identity == machine && spare.life.is_none());
         let Some(spare) = spare.map(|spare| spare.number) else { return };
-        self.observer.links.on_clone(machine, 0..self.settings.nodes);
         self.force(spare);
         self.start(spare);
+        if let Some(double) = self.machines[spare].process() {
+            self.observer.links.on_clone(self.now, double);
+        }
         for about in self.peers(spare) {
             self.tell(spare, about);
         }

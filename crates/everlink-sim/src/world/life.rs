@@ -2,7 +2,7 @@
 
 use super::{Happening, World, provider};
 use crate::app::App;
-use crate::check::Process;
+use crate::check::{Process, later};
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::Dice;
 use crate::machine::{Condition, Life};
@@ -52,16 +52,16 @@ impl World {
         self.observer.check_computed(self.now, life.process, subject::computed(&life.endpoint));
         self.fabric.withdraw(machine.address);
         self.observer.deliveries.on_death(life.process.number);
-        self.observer.links.on_death(life.process.number);
+        self.observer.links.on_death(self.now, life.process.number);
         self.note(number, || format!("process {} dies", life.process.number));
     }
 
     /// Lets the application of a machine close its session with `peer`, with a code of its own.
     pub(crate) fn close(&mut self, machine: usize, peer: usize) {
-        self.observer.links.on_close(self.machines[machine].identity, peer);
         self.with(machine, |turn| {
             let (id, code) = (turn.directory.id(peer), u64::from(turn.process.number));
             let session = subject::view(turn.endpoint, turn.now, id).map(|view| view.session);
+            turn.observer.links.on_close(turn.process, peer);
             turn.observer.closes.on_close(turn.at, turn.process, peer, code, session);
             turn.endpoint.close(turn.now, id, code, "the simulated application had enough");
         });
@@ -105,7 +105,7 @@ impl World {
         }
         machine.condition = Condition::Awake;
         self.note(number, || format!("machine {number} runs again"));
-        self.forgive(number);
+        self.forgive(number, Micros::MAX);
         if self.machines[number].dice.coin() {
             self.ring(number);
         }
@@ -116,11 +116,12 @@ impl World {
         self.keep_appointment(number);
     }
 
-    /// Excuses what a process could not do because its machine was not itself.
-    pub(crate) fn forgive(&mut self, number: usize) {
-        if let Some(process) = self.machines[number].process() {
-            self.observer.forgive(self.now, process.number);
-            self.owed_since.retain(|(owner, _), _| *owner != process.number);
+    /// Excuses what a process could not do because its machine was not itself for so long.
+    pub(crate) fn forgive(&mut self, number: usize, lasted: Micros) {
+        let Some(process) = self.machines[number].process() else { return };
+        self.observer.forgive(self.now, process.number, lasted);
+        for (_, since) in self.owed_since.range_mut((process.number, 0)..(process.number + 1, 0)) {
+            *since = later(*since, lasted, self.now);
         }
     }
 

@@ -10,10 +10,6 @@ impl World {
     pub(super) fn look(&mut self) {
         let mut views: BTreeMap<(usize, usize), (Process, View)> = BTreeMap::new();
         for number in 0..self.machines.len() {
-            let machine = &self.machines[number];
-            if !machine.runs() || !machine.socket_works || machine.clock.is_frozen(self.now) {
-                continue;
-            }
             for peer in self.peers(number) {
                 views.extend(self.look_at(number, peer).map(|seen| ((number, peer), seen)));
             }
@@ -29,12 +25,37 @@ impl World {
 
     fn look_at(&mut self, number: usize, peer: usize) -> Option<(Process, View)> {
         let (at, round_trip) = (self.now, self.round_trip(number, peer));
-        let (turn, _) = self.turn(number)?;
-        let process = turn.process;
-        let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer))?;
-        self.observer.on_view(at, process, peer, &view, round_trip);
-        self.check_ladder(process, peer);
+        let (process, view) = self.view(number, peer)?;
+        self.observer.on_view(at, process, peer, &view);
+        // Whoever sleeps, or whose clock stands still, cannot know how long something takes.
+        let machine = &self.machines[number];
+        if machine.runs() && !machine.clock.is_frozen(at) {
+            self.observer.on_wait(at, process, peer, &view, round_trip);
+            self.check_ladder(process, peer);
+        }
         Some((process, view))
+    }
+
+    /// Looks with whom a machine has its sessions, if there may be more than one candidate (S8). What a datagram
+    /// changes must not last an instant, so this comes after each.
+    pub(super) fn look_at_partners(&mut self, number: usize) {
+        let identity = self.machines[number].identity;
+        for peer in self.peers(number) {
+            if !self.observer.links.was_doubled(peer) {
+                continue;
+            }
+            let Some((process, view)) = self.view(number, peer) else { continue };
+            let others = (0..self.machines.len()).filter(|other| self.machines[*other].identity == peer);
+            let others: Vec<_> = others.collect();
+            let others: Vec<_> = others.into_iter().filter_map(|other| self.view(other, identity)).collect();
+            self.observer.on_partner(self.now, (process, peer), &view, &others);
+        }
+    }
+
+    fn view(&mut self, number: usize, peer: usize) -> Option<(Process, View)> {
+        let (turn, _) = self.turn(number)?;
+        let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer))?;
+        Some((turn.process, view))
     }
 
     /// A link that owes and is not connected must go on trying, whatever came before (L3).

@@ -54,6 +54,7 @@ impl World {
             check_digest(self.now, process, origin, (&before, &after), &mut self.observer.findings);
         }
         self.settle(number);
+        self.look_at_partners(number);
     }
 
     /// Sends what the endpoint has to send. Tells how many datagrams that were.
