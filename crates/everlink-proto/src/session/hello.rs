@@ -147,7 +147,9 @@ impl Continuity {
         if ended.clone().any(|it| it.half == hello.half) {
             return HelloOutcome::Gone;
         }
-        if self.switched && known != Known::Silent && ended.any(|it| it.incarnation == hello.incarnation) {
+        let was_left =
+            theirs.incarnation != hello.incarnation && ended.any(|it| it.incarnation == hello.incarnation);
+        if self.switched && known != Known::Silent && was_left {
             return HelloOutcome::Duplicate;
         }
         if self.check.is_some_and(|check| check.hello.half == hello.half) {
