@@ -93,6 +93,39 @@ pub enum Mark {
     CrossingClose,
 }
 
+impl Mark {
+    /// Every mark.
+    pub const ALL: [Self; 27] = [
+        Self::NotKept,
+        Self::HeldWhileSuspect,
+        Self::HeldWhileStale,
+        Self::CarriedOver,
+        Self::GenerationSettled,
+        Self::ReplyRepeated,
+        Self::CookieSent,
+        Self::CookieUsed,
+        Self::SlotReplaced,
+        Self::UnknownSent,
+        Self::UnknownBelieved,
+        Self::MovedPort,
+        Self::MovedHost,
+        Self::CheckBegan,
+        Self::CheckRestart,
+        Self::CheckDuplicate,
+        Self::GoneSent,
+        Self::GoneReceived,
+        Self::StaleHello,
+        Self::Drained,
+        Self::Rekeyed,
+        Self::Woke,
+        Self::LateAnswer,
+        Self::Silence,
+        Self::Evicted,
+        Self::CloseUnconfirmed,
+        Self::CrossingClose,
+    ];
+}
+
 /// Counters of an endpoint since its start.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {

@@ -70,7 +70,6 @@ impl Observer {
                 self.refused.insert((process.number, peer), at + 60_000_000);
             }
             (Event::Refused { retry_after, .. }, Some(peer)) => {
-                self.marks.pass("refusal told");
                 let until = at.saturating_add(retry_after.as_micros() as u64 + 30_000_000);
                 self.refused.insert((process.number, peer), until);
             }

@@ -1,6 +1,7 @@
 //! What a run, and many runs, amount to: as values, and as text for people.
 
 use crate::check::Finding;
+use crate::check::mark::Marks;
 use crate::clock::Micros;
 use crate::subject;
 use crate::trace::{Line, show_time};
@@ -102,6 +103,20 @@ impl SwarmReport {
     /// The rows of the table of a link's life that no run has used.
     pub fn untaken(&self) -> Vec<String> {
         subject::declared_edges().into_iter().filter(|row| !self.rows.contains_key(row)).collect()
+    }
+
+    /// The declared marks that no run has passed.
+    pub fn unpassed(&self) -> Vec<String> {
+        let own = Marks::DECLARED.into_iter().map(str::to_owned);
+        subject::declared_marks().chain(own).filter(|mark| !self.marks.contains_key(mark)).collect()
+    }
+
+    /// The marks that runs have passed though nobody declared them.
+    pub fn undeclared(&self) -> Vec<String> {
+        let is_declared = |mark: &String| {
+            Marks::DECLARED.contains(&mark.as_str()) || subject::declared_marks().any(|it| it == *mark)
+        };
+        self.marks.keys().filter(|mark| !is_declared(mark)).cloned().collect()
     }
 
     /// Adds one run.
@@ -295,15 +310,18 @@ impl fmt::Display for SwarmReport {
         )?;
         show(f, "faults", &self.faults)?;
         show(f, "edges", &self.edges)?;
-        let untaken = self.untaken();
-        if !untaken.is_empty() {
-            writeln!(f, "never taken: {}", untaken.join(", "))?;
-        }
+        list(f, "never taken", &self.untaken())?;
         show(f, "drops", &self.drops)?;
         show(f, "marks", &self.marks)?;
+        list(f, "never passed", &self.unpassed())?;
+        list(f, "never declared", &self.undeclared())?;
         show(f, "verdicts", &self.verdicts)?;
         show(f, "broken", &self.broken)
     }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, name: &str, names: &[String]) -> fmt::Result {
+    if names.is_empty() { Ok(()) } else { writeln!(f, "{name}: {}", names.join(", ")) }
 }
 
 fn show<K: fmt::Display>(f: &mut fmt::Formatter<'_>, name: &str, counts: &BTreeMap<K, u64>) -> fmt::Result {

@@ -5,7 +5,7 @@ use crate::dice::Dice;
 use crate::subject::{self, LinkState, View};
 use crate::swarm::Settings;
 use crate::world::World;
-use crate::{Options, run};
+use crate::{Options, SwarmReport, run};
 
 /// The first wait of the retry ladder (SPEC 6.3).
 const RETRY: Micros = 300 * MILLI;
@@ -96,6 +96,22 @@ fn a_new_connection_costs_no_packet_where_none_is_lost() {
 fn the_same_seed_gives_the_same_trace() {
     let report = run(7, Options { twice: true });
     assert!(report.violations.iter().all(|broken| broken.invariant != "L8"), "{report}");
+}
+
+/// An empty swarm was nowhere, and each row and mark taken is one less to name.
+#[test]
+fn a_swarm_names_every_row_and_mark_that_it_has_not_met() {
+    let mut swarm = SwarmReport::default();
+    let marks = swarm.unpassed();
+    assert!(swarm.to_string().contains(&format!("never passed: {}", marks.join(", "))));
+    assert!(swarm.to_string().contains(&format!("never taken: {}", swarm.untaken().join(", "))));
+    swarm.marks.extend(marks.into_iter().skip(1).map(|mark| (mark, 1)));
+    assert!(swarm.to_string().contains("never passed: NotKept\n"));
+    assert!(!swarm.to_string().contains("never declared"));
+    swarm.marks.insert("NotKept".to_owned(), 1);
+    assert!(!swarm.to_string().contains("never passed"));
+    swarm.marks.insert("a mark from nowhere".to_owned(), 1);
+    assert!(swarm.to_string().contains("never declared: a mark from nowhere\n"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use everlink_proto::crypto::rustcrypto::RustCrypto;
 use everlink_proto::link::ConnectionSnapshot;
 use everlink_proto::link::lifecycle::{Fact, Row};
 use everlink_proto::session::{EndReason, Verdict};
+use everlink_proto::stats::Mark;
 use everlink_proto::time::Instant;
 use everlink_proto::wire::frame::CloseCode;
 use std::collections::BTreeMap;
@@ -294,6 +295,12 @@ pub(crate) fn declared_edges() -> Vec<String> {
 
 fn edge_name(state: LinkState, fact: Fact) -> String {
     format!("{state:?} on {fact:?}")
+}
+
+/// The marks that a swarm passes, by the names under which they are counted. `Evicted` is not among them: no world has
+/// more peers than a table of links has room for, but `everlink-proto/tests/corners.rs` has.
+pub(crate) fn declared_marks() -> impl Iterator<Item = String> {
+    Mark::ALL.into_iter().filter(|mark| !matches!(mark, Mark::Evicted)).map(|mark| format!("{mark:?}"))
 }
 
 /// How many handshakes an endpoint has computed as their responder.

@@ -112,7 +112,7 @@ impl Endpoint {
             return self.shared.stats.drop(DropReason::Malformed);
         }
         match self.slots.make_place(&received.peer, from, proved) {
-            Ok(given_way) => given_way.into_iter().for_each(|id| self.shared.router.forget(id)),
+            Ok(given_way) => given_way.into_iter().for_each(|id| self.replace_slot(id)),
             Err(NeedsCookie) => return self.send_cookie(now, from, message),
         }
         if !self.has_room_for(&received.peer) {
@@ -155,9 +155,13 @@ impl Endpoint {
         };
         let pending = Pending { peer, from, id, mac1: *message.mac1, reply, birth, keys, hello };
         if let Some(given_way) = self.slots.insert(now, key, pending, &mut self.shared.rng) {
-            self.shared.stats.mark(Mark::SlotReplaced);
-            self.shared.router.forget(given_way);
+            self.replace_slot(given_way);
         }
+    }
+
+    fn replace_slot(&mut self, given_way: ConnectionId) {
+        self.shared.stats.mark(Mark::SlotReplaced);
+        self.shared.router.forget(given_way);
     }
 
     /// The first packet under the keys of a slot makes it a connection; before that nothing changes.

@@ -51,8 +51,16 @@ impl Link {
         self.close_until = Some(ctx.now + ctx.shared.config.linger);
     }
 
-    /// Looks whether our close can take its next step.
+    /// Takes every step that our close can take now: nothing else may come that would bring it on.
     pub(super) fn step_close(&mut self, ctx: &mut Context<'_>) {
+        let mut before = Closing::Open;
+        while self.closing != before {
+            before = self.closing;
+            self.take_close_step(ctx);
+        }
+    }
+
+    fn take_close_step(&mut self, ctx: &mut Context<'_>) {
         let winner = self.election.winner();
         let late = self.close_until.is_some_and(|until| until <= ctx.now);
         match self.closing {

@@ -179,6 +179,9 @@ impl Link {
         // Whatever ends a session that this side was closing, what it leaves is closed.
         let reason = if self.closing.is_open() { reason } else { EndReason::ClosedHere };
         self.session.end(reason, positions.as_ref());
+        if self.session.owes() {
+            ctx.shared.stats.mark(Mark::CarriedOver);
+        }
         self.check = None;
         if !self.closing.is_open() {
             // Messages that were refused during the close may be sent again.

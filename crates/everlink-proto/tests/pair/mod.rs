@@ -165,7 +165,8 @@ impl Side {
     }
 }
 
-fn side(at: usize, seed: u8, config: &Config) -> Side {
+/// An endpoint whose identity and address follow from `at`, and whose chance follows from `seed`.
+pub(crate) fn side(at: usize, seed: u8, config: &Config) -> Side {
     let identity = Identity::from_seed(&[u8::try_from(at).unwrap() + 1; 32]);
     let port = 1000 + u16::try_from(at).unwrap();
     Side {

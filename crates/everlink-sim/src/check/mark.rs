@@ -7,19 +7,30 @@ use std::collections::BTreeMap;
 pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
+    /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
+    pub(crate) const DECLARED: [&str; 14] = [
+        "duplicate identity told",
+        "more than one connection",
+        "possible duplicate read",
+        "send budget full",
+        "session began",
+        "session ended: ClosedByPeer",
+        "session ended: ClosedHere",
+        "session ended: PeerForgot",
+        "session ended: PeerRestarted",
+        "stream opened",
+        "stream read ended by an error",
+        "stream read to its end",
+        "stream stopped by its reader",
+        "stream write refused",
+    ];
+
     /// Passes `mark`.
     pub(crate) fn pass(&mut self, mark: &str) {
-        self.add(mark, 1);
-    }
-
-    /// Passes `mark` so many times.
-    pub(crate) fn add(&mut self, mark: &str, times: u64) {
-        if times > 0 {
-            if let Some(count) = self.0.get_mut(mark) {
-                *count += times;
-            } else {
-                self.0.insert(mark.to_owned(), times);
-            }
+        if let Some(count) = self.0.get_mut(mark) {
+            *count += 1;
+        } else {
+            self.0.insert(mark.to_owned(), 1);
         }
     }
 }
