@@ -524,7 +524,7 @@ fn a_hello_is_never_taken_for_another_session_than_it_names() {
             ("no session", "an ended half", Impossible("those that ended are forgotten with the session")),
             ("no session", "the half in question", Impossible("without a session nobody is asked")),
             ("no session", "a new half of the same life", Impossible("no life is remembered")),
-            ("no session", "a new half", Follows(&["begins"])),
+            ("no session", "a new half", Follows(&["begins", "is a double"])),
             ("no session", "an answer", Follows(&["nothing"])),
             ("no session", "silence", Follows(&["nothing"])),
             ("no session", "the switch settled", Follows(&["is noted"])),
