@@ -121,7 +121,9 @@ impl Links {
             // Both for one close: who waits for the answer to its CLOSE still answers handshakes with the half of the
             // session that it leaves, and draws another when the answer comes (SPEC 8.1).
             End::ClosedByPeer(_) => seen.left <= their_closes,
-            End::PeerForgot => seen.forgotten <= their_closes || doubled,
+            // A copy that was left is told SessionGone and draws another half (SPEC 8.2): that is to forget, and its peer
+            // may have begun anew with the old one meanwhile.
+            End::PeerForgot => seen.forgotten <= their_closes || doubled || changing,
             End::ClosedHere => seen.closed <= closes,
             End::ProtocolViolation | End::Failed => false,
         };
