@@ -63,6 +63,7 @@ fn a_process_that_was_left_waits_even_if_its_double_has_no_connection() {
 #[test]
 fn a_process_that_was_left_comes_back_after_its_time_and_not_before() {
     holds(3_720);
+    holds(12_118);
     holds(4_861);
     holds(102_145);
 }

@@ -78,8 +78,10 @@ pub struct Continuity {
     theirs: Option<Hello>,
     /// With whom this side ended a session since it drew `mine`, oldest first.
     ended: [Option<Half>; ENDED],
-    /// Who was left when the peer restarted, if that is not long ago: see [`Self::on_switch_settled`].
-    left: Option<Incarnation>,
+    /// Who was left when the peer restarted, oldest first.
+    left: [Option<Incarnation>; ENDED],
+    /// The last of these restarts is not long ago: see [`Self::on_switch_settled`].
+    switched: bool,
     /// Who the peer was in the last session, though that is forgotten.
     last: Option<Incarnation>,
     /// The newest connection whose HELLO was believed.
@@ -101,7 +103,8 @@ impl Continuity {
             mine: None,
             theirs: None,
             ended: [None; ENDED],
-            left: None,
+            left: [None; ENDED],
+            switched: false,
             last: None,
             newest: None,
             check: None,
@@ -144,7 +147,7 @@ impl Continuity {
         if self.ended.contains(&Some(hello.half)) {
             return HelloOutcome::Gone;
         }
-        if self.left == Some(hello.incarnation) {
+        if self.was_left(&hello) {
             return HelloOutcome::Duplicate;
         }
         if self.check.is_some_and(|check| check.hello.half == hello.half) {
@@ -177,27 +180,30 @@ impl Continuity {
     /// not come back: a process that restarted never does, so it is a second one with the same key, and taking turns
     /// between them would help neither (SPEC 8.4).
     pub const fn on_switch_settled(&mut self) {
-        self.left = None;
+        self.switched = false;
     }
 
     /// Forgets the session: after this side's close or eviction, a peer's CLOSE of the session, or
     /// SessionGone. The next use draws a new half. Which process the peer was is remembered.
     pub fn forget(&mut self) {
         let last = self.their_incarnation().or(self.last);
-        *self = Self { newest: self.newest, left: self.left, last, ..Self::new() };
+        *self = Self { newest: self.newest, left: self.left, switched: self.switched, last, ..Self::new() };
     }
 
-    /// Whom this side left for another process not long ago.
+    /// Whom this side left for another process last.
     pub const fn left(&self) -> Option<Incarnation> {
-        self.left
+        let [.., last] = self.left;
+        last
     }
 
     /// There is no session. Another process than in the last one is a switch all the same.
     fn begin(&mut self, hello: Hello, order: Order) -> HelloOutcome {
-        if self.left == Some(hello.incarnation) {
+        if self.was_left(&hello) {
             return HelloOutcome::Duplicate;
         }
-        self.left = self.last.filter(|last| *last != hello.incarnation).or(self.left);
+        if let Some(last) = self.last.filter(|last| *last != hello.incarnation) {
+            self.leave(last);
+        }
         self.adopt(hello, order);
         HelloOutcome::Begin
     }
@@ -213,8 +219,22 @@ impl Continuity {
         if theirs.incarnation == hello.incarnation {
             return EndReason::PeerForgot;
         }
-        self.left = Some(theirs.incarnation);
+        self.leave(theirs.incarnation);
         EndReason::PeerRestarted
+    }
+
+    fn leave(&mut self, process: Incarnation) {
+        self.left.rotate_left(1);
+        if let Some(newest) = self.left.last_mut() {
+            *newest = Some(process);
+        }
+        self.switched = true;
+    }
+
+    /// Whether it comes from a process that was left, and the last switch is not long ago.
+    fn was_left(&self, hello: &Hello) -> bool {
+        let present = self.their_incarnation() == Some(hello.incarnation);
+        self.switched && !present && self.left.contains(&Some(hello.incarnation))
     }
 
     fn adopt(&mut self, hello: Hello, order: Order) {

@@ -213,3 +213,13 @@ fn a_process_that_was_left_over_a_close_does_not_come_back_at_once() {
     continuity.on_switch_settled();
     assert_eq!(continuity.on_hello(hello(5, A), order(9), Known::Silent), HelloOutcome::Begin);
 }
+
+#[test]
+fn whoever_was_left_before_the_last_switch_does_not_come_back_after_it_either() {
+    let mut continuity = begun();
+    continuity.on_hello(hello(2, B), order(6), Known::Silent);
+    continuity.on_switch_settled();
+    let third = Incarnation([0xc; 16]);
+    continuity.on_hello(hello(3, third), order(7), Known::Silent);
+    assert_eq!(continuity.on_hello(hello(4, A), order(8), Known::Silent), HelloOutcome::Duplicate);
+}
