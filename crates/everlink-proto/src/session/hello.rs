@@ -224,7 +224,11 @@ impl Continuity {
     }
 
     fn leave(&mut self, process: Incarnation) {
-        self.left.rotate_left(1);
+        // Each is remembered once: who was left longest ago gives way, or who is left once more.
+        let place = self.left.iter().position(|left| *left == Some(process)).unwrap_or(0);
+        if let Some(younger) = self.left.get_mut(place..) {
+            younger.rotate_left(1);
+        }
         if let Some(newest) = self.left.last_mut() {
             *newest = Some(process);
         }
