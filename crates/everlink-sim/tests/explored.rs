@@ -143,8 +143,8 @@ fn vote((before, lives): &Contest, of: usize, ballot: Ballot) -> (Contest, &'sta
 fn assert_elected((election, lives): &Contest) {
     let candidates = || (0..ORDERS.len()).filter(|at| lives[*at].is_candidate());
     assert!(candidates().count() <= MAX_CONNECTIONS);
-    for at in 0..ORDERS.len() {
-        assert_eq!(election.is_draining(key(at)), lives[at].is_draining());
+    for (at, life) in lives.iter().enumerate() {
+        assert_eq!(election.is_draining(key(at)), life.is_draining());
     }
     let highest = candidates().max_by_key(|at| (ORDERS[*at], *at));
     // What comes late and below one that drains waits for its end: the peer, too, sends nothing on it.
