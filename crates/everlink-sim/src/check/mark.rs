@@ -8,7 +8,8 @@ pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
     /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
-    pub(crate) const DECLARED: [&str; 14] = [
+    pub(crate) const DECLARED: [&str; 15] = [
+        "changed to another process of the peer",
         "duplicate identity told",
         "more than one connection",
         "possible duplicate read",
