@@ -41,6 +41,8 @@ pub enum Mark {
     NotKept,
     /// New messages waited because the path was suspect.
     HeldWhileSuspect,
+    /// New messages waited because a probe timeout had passed unanswered.
+    HeldWhileUnanswered,
     /// New messages waited for an answered PING after 30 s of silence.
     HeldWhileStale,
     /// Unbound messages went over into the next session.
@@ -95,9 +97,10 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::NotKept,
         Self::HeldWhileSuspect,
+        Self::HeldWhileUnanswered,
         Self::HeldWhileStale,
         Self::CarriedOver,
         Self::GenerationSettled,

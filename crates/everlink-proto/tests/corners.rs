@@ -211,3 +211,25 @@ fn a_close_of_a_quiet_link_is_said_at_once() {
     pair.run_for(Duration::from_millis(100));
     assert_eq!(ends(&pair, 0), [EndReason::ClosedHere]);
 }
+
+// Only suspicion stopped it, three probe timeouts later: by then a crashed peer may be back, and all of it in doubt.
+#[test]
+fn a_message_accepted_after_a_probe_timeout_outlives_the_peer_that_did_not_answer() {
+    let mut pair = Pair::new();
+    pair.send(0, b"one");
+    pair.run_for(Duration::from_secs(1));
+    pair.rule = Box::new(|_, _, _| Fate::Drop);
+    let two = pair.send(0, b"two");
+    let peer = pair.id(1);
+    pair.run_for(Duration::from_millis(150));
+    assert_eq!(pair.sides[0].endpoint.state(&peer), LinkState::Connected);
+    let three = pair.send(0, b"three");
+    pair.run_for(Duration::from_millis(1));
+    assert!(marks(&pair, 0, Mark::HeldWhileUnanswered) > 0);
+    pair.restart(1);
+    pair.rule = Box::new(|_, _, _| Fate::Deliver);
+    pair.run_for(Duration::from_secs(3));
+    assert!(matches!(pair.sides[0].verdicts[&two], Verdict::Unknown(_)));
+    assert_eq!(pair.sides[0].verdicts[&three], Verdict::Delivered);
+    assert_eq!(pair.sides[1].bodies(), [&b"three"[..]]);
+}

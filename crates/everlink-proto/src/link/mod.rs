@@ -385,9 +385,12 @@ impl Link {
             let carries = Some(connection.key) == winner && connection.bound == Bound::To(epoch);
             let may_bind = self.check.is_none()
                 && !connection.is_stale(ctx.now)
+                && !connection.path.is_unanswered()
                 && matches!(self.closing, Closing::Open | Closing::Flushing);
-            if carries && connection.path.is_suspect() && self.session.has_pending(true) {
-                ctx.shared.stats.mark(Mark::HeldWhileSuspect);
+            if carries && connection.path.is_unanswered() && self.session.has_pending(true) {
+                let suspect = connection.path.is_suspect();
+                let mark = if suspect { Mark::HeldWhileSuspect } else { Mark::HeldWhileUnanswered };
+                ctx.shared.stats.mark(mark);
             }
             let offer = carries.then_some(Offer { session: &mut self.session, may_bind });
             if let Some(to) = connection.write_packet(ctx.now, &mut ctx.shared.rng, offer, slot, buf) {

@@ -121,6 +121,12 @@ impl Path {
         }
     }
 
+    /// Whether the path is in doubt, or a probe timeout has passed without an answer: the peer may be gone
+    /// (SPEC 7.1).
+    pub(crate) const fn is_unanswered(&self) -> bool {
+        self.is_suspect() || self.recovery.probe_count() > 0
+    }
+
     /// Whether silence has lasted long enough to doubt the path.
     pub(crate) fn is_silent(&self, now: Instant) -> bool {
         self.recovery.probe_count() >= SUSPECT_AFTER_PROBES
