@@ -172,19 +172,22 @@ impl Link {
 
     fn on_path_response(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, response: [u8; 8]) {
         let Some(connection) = self.connection_mut(key) else { return };
-        let moved = connection.path.migration.on_response(response);
+        let Some(moved) = connection.path.migration.on_response(response) else { return };
+        connection.prove_by = None;
         let remote = connection.path.remote();
-        if moved.is_some() {
-            connection.prove_by = None;
-        }
         match moved {
-            None => return,
-            Some(Moved::Nowhere) => {}
-            Some(Moved::Port) => ctx.shared.stats.mark(Mark::MovedPort),
-            Some(Moved::Host) => {
+            Moved::Nowhere => {}
+            Moved::Port => ctx.shared.stats.mark(Mark::MovedPort),
+            Moved::Host => {
                 connection.path.recovery.reset_after_outage(ctx.now);
                 ctx.shared.stats.mark(Mark::MovedHost);
             }
+        }
+        if moved != Moved::Nowhere {
+            // What is under way went where the peer no longer is.
+            let mut settled = Vec::new();
+            connection.give_up(&mut settled);
+            self.settle(settled);
         }
         self.addresses.on_proved(ctx.now, remote);
     }
