@@ -157,9 +157,10 @@ impl App {
         }
     }
 
-    /// Sends nothing of its own accord any more, and is slow no more.
+    /// Sends nothing any more, not even what it had no room for until now, and is slow no more.
     pub(crate) fn settle_down(&mut self) {
         self.sending = false;
+        self.flows.iter_mut().for_each(|flow| (flow.left, flow.stuck) = (0, None));
         self.slow_until = 0;
     }
 
