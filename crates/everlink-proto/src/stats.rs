@@ -32,6 +32,8 @@ pub enum DropReason {
     BadToken,
     /// No room for another link.
     NoLink,
+    /// A message 1 of a peer whose answer to our CLOSE is awaited.
+    Leaving,
 }
 
 /// A corner of the protocol, counted when it is visited.

@@ -486,6 +486,15 @@ fn others(state: &History, seen: &mut Rows) -> Vec<History> {
     settled.on_switch_settled();
     seen.entry((phase, "the switch settled")).or_default().insert("is noted");
     after.push((settled, past));
+    let (mut closed, mut past) = state.clone();
+    closed.on_peer_closed();
+    assert_eq!((closed.drawn(), closed.theirs(), closed.is_checking()), (Some(MINE), None, false));
+    if let Some(before) = past.present.take() {
+        past.ended[before] = true;
+    }
+    past.asked = None;
+    seen.entry((phase, "a close of the peer's")).or_default().insert("is remembered");
+    after.push((closed, past));
     let (mut forgot, past) = state.clone();
     forgot.forget();
     assert_eq!((forgot.drawn(), forgot.theirs(), forgot.is_checking()), (None, None, false));
@@ -521,13 +530,14 @@ fn a_hello_is_never_taken_for_another_session_than_it_names() {
         &seen,
         &[
             ("no session", "the same half", Impossible("nothing is remembered to be the same as")),
-            ("no session", "an ended half", Impossible("those that ended are forgotten with the session")),
+            ("no session", "an ended half", Follows(&["is gone"])),
             ("no session", "the half in question", Impossible("without a session nobody is asked")),
             ("no session", "a new half of the same life", Impossible("no life is remembered")),
             ("no session", "a new half", Follows(&["begins", "is a double"])),
             ("no session", "an answer", Follows(&["nothing"])),
             ("no session", "silence", Follows(&["nothing"])),
             ("no session", "the switch settled", Follows(&["is noted"])),
+            ("no session", "a close of the peer's", Follows(&["is remembered"])),
             ("no session", "the end of it", Follows(&["is forgotten"])),
             ("session", "the same half", Follows(&["goes on"])),
             ("session", "an ended half", Follows(&["is gone"])),
@@ -537,6 +547,7 @@ fn a_hello_is_never_taken_for_another_session_than_it_names() {
             ("session", "an answer", Follows(&["nothing"])),
             ("session", "silence", Follows(&["nothing"])),
             ("session", "the switch settled", Follows(&["is noted"])),
+            ("session", "a close of the peer's", Follows(&["is remembered"])),
             ("session", "the end of it", Follows(&["is forgotten"])),
             ("check", "the same half", Follows(&["goes on"])),
             ("check", "an ended half", Follows(&["is gone"])),
@@ -546,6 +557,7 @@ fn a_hello_is_never_taken_for_another_session_than_it_names() {
             ("check", "an answer", Follows(&["is a double"])),
             ("check", "silence", Follows(&["replaces"])),
             ("check", "the switch settled", Follows(&["is noted"])),
+            ("check", "a close of the peer's", Follows(&["is remembered"])),
             ("check", "the end of it", Follows(&["is forgotten"])),
         ],
     );

@@ -107,6 +107,9 @@ impl Endpoint {
         let Ok(payload) = Message1Payload::decode(&received.payload) else {
             return self.shared.stats.drop(DropReason::Malformed);
         };
+        if self.links.find(&received.peer).is_some_and(|key| self.links.get(key).is_leaving()) {
+            return self.shared.stats.drop(DropReason::Leaving);
+        }
         let held = self.held_generation(&received.peer);
         if !is_near(payload.generation, held) {
             return self.shared.stats.drop(DropReason::Malformed);

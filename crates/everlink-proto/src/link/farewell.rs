@@ -176,7 +176,11 @@ impl Link {
             EndReason::ClosedByPeer { code: close.code, application: close.application }
         };
         self.end_session(ctx, reason, Some(key));
-        self.continuity.forget();
+        if ours_too {
+            self.continuity.forget();
+        } else {
+            self.continuity.on_peer_closed();
+        }
         self.say_goodbye(key, received, Goodbye::of(CloseCode::Closed));
         self.leave(ctx, key);
         if matches!(close.code, CloseCode::Application | CloseCode::Refused) {

@@ -170,6 +170,12 @@ impl Link {
         !self.closing.is_open()
     }
 
+    /// Whether the last word is said and its answer awaited. What this side has to show now is about to be forgotten,
+    /// so no handshake is answered (SPEC 8.6).
+    pub(crate) const fn is_leaving(&self) -> bool {
+        matches!(self.closing, Closing::Leaving(_))
+    }
+
     /// Whether nothing is left to do or say: after a close, unless a peer may ask for our answer to its own again.
     pub(crate) fn is_at_rest(&self) -> bool {
         !self.is_needed()

@@ -139,14 +139,14 @@ impl Continuity {
     /// The table of SPEC 8.2, row by row, for a HELLO under confirmed keys. `order` is the place of
     /// the connection that brought it.
     pub fn on_hello(&mut self, hello: Hello, order: Order, known: Known) -> HelloOutcome {
-        let Some(theirs) = self.theirs else { return self.begin(hello, order) };
-        if theirs.half == hello.half {
+        if self.theirs() == Some(hello.half) {
             self.newest = self.newest.max(Some(order));
             return HelloOutcome::Continue;
         }
         if self.ended.contains(&Some(hello.half)) {
             return HelloOutcome::Gone;
         }
+        let Some(theirs) = self.theirs else { return self.begin(hello, order) };
         if self.was_left(&hello) {
             return HelloOutcome::Duplicate;
         }
@@ -183,8 +183,18 @@ impl Continuity {
         self.switched = false;
     }
 
-    /// Forgets the session: after this side's close or eviction, a peer's CLOSE of the session, or
-    /// SessionGone. The next use draws a new half. Which process the peer was is remembered.
+    /// The peer has closed the session, so it draws a new half for the next one, and this side keeps its own: whoever
+    /// was shown that meanwhile would else begin a session that is none.
+    pub fn on_peer_closed(&mut self) {
+        if let Some(theirs) = self.theirs.take() {
+            self.end(theirs.half);
+            self.last = Some(theirs.incarnation);
+        }
+        self.check = None;
+    }
+
+    /// Forgets the session: after this side's close or eviction, or SessionGone. The next use draws a new half. Which
+    /// process the peer was is remembered.
     pub fn forget(&mut self) {
         let last = self.their_incarnation().or(self.last);
         *self = Self { newest: self.newest, left: self.left, switched: self.switched, last, ..Self::new() };
@@ -211,16 +221,20 @@ impl Continuity {
     /// The session ends because the peer shows a new half. `mine` is kept: if both sides redrew on
     /// news of the other's, they would never agree.
     fn replace(&mut self, theirs: Hello, hello: Hello, order: Order) -> EndReason {
-        self.ended.rotate_left(1);
-        if let Some(newest) = self.ended.last_mut() {
-            *newest = Some(theirs.half);
-        }
+        self.end(theirs.half);
         self.adopt(hello, order);
         if theirs.incarnation == hello.incarnation {
             return EndReason::PeerForgot;
         }
         self.leave(theirs.incarnation);
         EndReason::PeerRestarted
+    }
+
+    fn end(&mut self, half: Half) {
+        self.ended.rotate_left(1);
+        if let Some(newest) = self.ended.last_mut() {
+            *newest = Some(half);
+        }
     }
 
     fn leave(&mut self, process: Incarnation) {

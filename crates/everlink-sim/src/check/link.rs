@@ -116,14 +116,14 @@ impl Links {
         seen.left += u32::from(matches!(end, End::ClosedByPeer(_)));
         seen.forgotten += u32::from(end == End::PeerForgot);
         seen.closed += u32::from(end == End::ClosedHere);
+        // A copy that was left is told SessionGone and draws another half (SPEC 8.2): that is to forget, and its peer
+        // may have begun anew with the old one meanwhile.
+        let forgotten = if doubled || changing { 0 } else { seen.forgotten };
         let excused = match end {
             End::PeerRestarted => seen.restarts <= restarts || changing,
-            // Both for one close: who waits for the answer to its CLOSE still answers handshakes with the half of the
-            // session that it leaves, and draws another when the answer comes (SPEC 8.1).
-            End::ClosedByPeer(_) => seen.left <= their_closes,
-            // A copy that was left is told SessionGone and draws another half (SPEC 8.2): that is to forget, and its peer
-            // may have begun anew with the old one meanwhile.
-            End::PeerForgot => seen.forgotten <= their_closes || doubled || changing,
+            // One for each close of the peer's: this side is told of it, or finds out.
+            End::ClosedByPeer(_) => seen.left + forgotten <= their_closes,
+            End::PeerForgot => doubled || changing || seen.left + forgotten <= their_closes,
             End::ClosedHere => seen.closed <= closes,
             End::ProtocolViolation | End::Failed => false,
         };

@@ -184,6 +184,16 @@ fn forgetting_makes_the_next_use_draw_a_new_half() {
 }
 
 #[test]
+fn a_close_of_the_peers_leaves_our_half_and_ends_its_own() {
+    let mut continuity = begun();
+    let mine = continuity.mine(|| Half([0xaa; 16]));
+    continuity.on_peer_closed();
+    assert_eq!((continuity.drawn(), continuity.theirs()), (Some(mine), None));
+    assert_eq!(continuity.on_hello(hello(1, A), order(6), Known::Silent), HelloOutcome::Gone);
+    assert_eq!(continuity.on_hello(hello(2, A), order(7), Known::Silent), HelloOutcome::Begin);
+}
+
+#[test]
 fn eight_ended_halves_are_remembered_and_the_ninth_is_not() {
     let mut continuity = begun();
     for half in 2..=10 {
