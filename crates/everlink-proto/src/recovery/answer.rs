@@ -77,6 +77,8 @@ pub struct Stats {
     pub acked: u64,
     /// Packets declared lost.
     pub lost: u64,
+    /// Packets handed back without a word on what became of them.
+    pub given_up: u64,
     /// Packets acknowledged after they were declared lost.
     pub spurious: u64,
     /// Probe timeouts.

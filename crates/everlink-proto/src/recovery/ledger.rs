@@ -159,11 +159,11 @@ impl<R> Ledger<R> {
         !self.lost.is_empty()
     }
 
-    /// Forgets that the numbers of `range` were lost and says how many of them were.
-    pub(super) fn find_lost(&mut self, range: &RangeInclusive<u64>) -> u64 {
+    /// Forgets that numbers of `range` were lost and says which.
+    pub(super) fn find_lost(&mut self, range: &RangeInclusive<u64>) -> impl Iterator<Item = u64> {
         let first = self.lost.partition_point(|number| number < range.start());
         let last = self.lost.partition_point(|number| number <= range.end()).max(first);
-        self.lost.drain(first..last).count() as u64
+        self.lost.drain(first..last)
     }
 
     /// Drops the slots before the oldest packet under way, and the passed-over numbers below

@@ -8,7 +8,6 @@ use crate::time::Instant;
 /// Packets lost together.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
-    bytes: u64,
     first: Option<u64>,
     count: u64,
     newest: Option<Instant>,
@@ -28,7 +27,6 @@ impl Losses {
         measured_since: Option<Instant>,
     ) {
         if packet.in_flight {
-            self.bytes += u64::from(packet.size);
             self.first.get_or_insert(number);
             self.count += 1;
             self.newest = Some(sent_at);
@@ -47,11 +45,6 @@ impl Losses {
     /// When the last of them was sent; `None` if congestion control has nothing to learn.
     pub(super) const fn newest(&self) -> Option<Instant> {
         self.newest
-    }
-
-    /// The bytes lost.
-    pub(super) const fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// The lowest packet number among them.

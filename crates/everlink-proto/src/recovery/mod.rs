@@ -16,6 +16,7 @@ mod ledger;
 mod loss;
 mod numbers;
 mod pacer;
+mod reordering;
 mod rtt;
 
 use core::ops::RangeInclusive;
@@ -30,20 +31,11 @@ use self::ledger::{Ledger, Sent, Slot};
 use self::loss::Losses;
 use self::numbers::Numbers;
 use self::pacer::Pacer;
+pub use self::reordering::PACKET_THRESHOLD;
+use self::reordering::Reordering;
 pub use self::rtt::{GRANULARITY, INITIAL_RTT, Rtt};
 use crate::rng::Rng;
 use crate::time::Instant;
-
-/// A packet is lost when one sent this many later is acknowledged (RFC 9002, 6.1.1).
-pub const PACKET_THRESHOLD: u64 = 3;
-
-/// How often the tolerance for reordering grows at most: then the packet threshold is 384, and the time threshold two
-/// round trips, as far as RACK goes (RFC 8985 7.2).
-const MAX_TOLERANCE: u32 = 7;
-
-/// After so many reductions without one packet that was merely late, the tolerance for reordering is forgotten
-/// (`reo_wnd_persist` of RFC 8985, 6.2.4).
-const TOLERANCE_LASTS: u32 = 16;
 
 /// Losses without a break over this many probe timeouts are persistent congestion (RFC 9002, 7.6.1).
 const PERSISTENT_TIMEOUTS: u32 = 3;
@@ -56,9 +48,6 @@ const MAX_BACKOFF: u32 = 12;
 /// and three of them in a row would hide a cut for a minute; round trips beyond 2 s are not catered for
 /// (SPEC 6.2).
 const MAX_WAIT: Duration = Duration::from_secs(2);
-
-/// The longest that an overtaken packet is waited for, for the same reason: two round trips of 2 s.
-const MAX_LOSS_DELAY: Duration = Duration::from_secs(4);
 
 /// After this many packets in a row that elicit nothing, one should (RFC 9000, 13.2.4).
 const MAX_SILENT_PACKETS: u32 = 32;
@@ -80,13 +69,7 @@ pub struct Recovery<R> {
     /// sending into a cut, slower than its window fills, would never notice.
     probe_from: Instant,
     probe_count: u32,
-    /// How often packets declared lost turned out to be late: a path that reorders is given more time
-    /// (RFC 9002 6.1.1 permits it, RFC 8985 6.2 does it).
-    tolerance: u32,
-    /// Reductions since a packet was last found to be merely late.
-    reductions: u32,
-    /// The last reduction of the window, until it is taken back.
-    episode: Episode,
+    reordering: Reordering,
     delivery: Delivery,
     silent_packets: u32,
     suspect: bool,
@@ -100,15 +83,6 @@ pub struct Recovery<R> {
     /// Packets that one acknowledgement settled, kept for its buffer.
     credits: Vec<Credit>,
     stats: Stats,
-}
-
-/// The losses for which the window was reduced last.
-#[derive(Clone, Copy, Debug, Default)]
-struct Episode {
-    /// The first packet lost.
-    first: u64,
-    /// How many of them have not turned up.
-    missing: u64,
 }
 
 /// What congestion control needs to know of an acknowledged packet.
@@ -136,9 +110,7 @@ impl<R> Recovery<R> {
             loss_time: None,
             probe_from: Instant::ZERO,
             probe_count: 0,
-            tolerance: 0,
-            reductions: 0,
-            episode: Episode::default(),
+            reordering: Reordering::default(),
             delivery: Delivery::default(),
             silent_packets: 0,
             suspect: false,
@@ -155,7 +127,7 @@ impl<R> Recovery<R> {
     /// Starts from what another path found out about the same pair of addresses.
     pub fn inherit(&mut self, other: &Self) {
         self.rtt.inherit(&other.rtt);
-        (self.tolerance, self.reductions) = (other.tolerance, other.reductions);
+        self.reordering = other.reordering.inherited();
         self.delivery = other.delivery;
         self.controller.inherit(other.window(), other.controller.slow_start_threshold());
         self.set_pace();
@@ -267,11 +239,11 @@ impl<R> Recovery<R> {
     }
 
     /// Hands back whatever is under way as lost, because the path or its connection is given up.
-    /// It says nothing about congestion.
+    /// It says nothing about congestion, nor does it about reordering if they turn up after all.
     pub fn declare_all_lost(&mut self, out: &mut Outcome<R>) {
         for number in self.ledger.base()..self.ledger.end() {
-            if let Some(sent) = self.ledger.lose(number) {
-                self.stats.lost += 1;
+            if let Some(sent) = self.ledger.take(number) {
+                self.stats.given_up += 1;
                 out.lost.push((number, sent.packet.records));
             }
         }
@@ -366,21 +338,17 @@ impl<R> Recovery<R> {
         if !self.ledger.has_lost() {
             return 0;
         }
-        let first = self.episode.first;
+        let began = self.reordering.episode_began();
         let (mut late, mut of_episode) = (0, 0);
         for range in ranges.iter().filter(|range| !range.is_empty()) {
-            of_episode += self.ledger.find_lost(&(*range.start().max(&first)..=*range.end()));
-            late += self.ledger.find_lost(range);
+            for number in self.ledger.find_lost(range) {
+                late += 1;
+                of_episode += u64::from(number >= began);
+            }
         }
-        late += of_episode;
         if late > 0 {
             self.stats.spurious += late;
-            self.tolerance = (self.tolerance + 1).min(MAX_TOLERANCE);
-            self.reductions = 0;
-        }
-        if of_episode > 0 && self.episode.missing > 0 {
-            self.episode.missing = self.episode.missing.saturating_sub(of_episode);
-            if self.episode.missing == 0 {
+            if self.reordering.on_late(of_episode) {
                 self.controller.undo();
                 self.set_pace();
             }
@@ -418,19 +386,16 @@ impl<R> Recovery<R> {
     }
 
     fn grow_window(&mut self, now: Instant) {
-        for credit in &self.credits {
+        let in_flight = |credit: &&Credit| credit.bytes > 0;
+        for credit in self.credits.iter().filter(in_flight) {
             self.delivery.add(credit.bytes);
-        }
-        let newest = self.credits.iter().filter(|credit| credit.bytes > 0).max_by_key(|credit| credit.number);
-        if let Some(newest) = newest {
-            self.delivery.on_round(now, newest.delivered, self.rtt.smoothed());
-        }
-        for credit in &self.credits {
-            if credit.bytes == 0 || credit.sent_at < self.judged_since {
-                continue;
+            if credit.sent_at >= self.judged_since {
+                let app_limited = credit.number >= self.window_tried_below;
+                self.controller.on_ack(now, credit.sent_at, credit.bytes, &self.rtt, app_limited);
             }
-            let app_limited = credit.number >= self.window_tried_below;
-            self.controller.on_ack(now, credit.sent_at, credit.bytes, &self.rtt, app_limited);
+        }
+        if let Some(newest) = self.credits.iter().rfind(in_flight) {
+            self.delivery.on_round(now, newest.delivered, self.rtt.smoothed());
         }
         self.set_pace();
     }
@@ -439,7 +404,7 @@ impl<R> Recovery<R> {
     /// lost is also the first that will be.
     fn detect_lost(&mut self, now: Instant, out: &mut Outcome<R>) {
         self.loss_time = None;
-        let (mut losses, delay) = (Losses::default(), self.loss_delay());
+        let (mut losses, delay) = (Losses::default(), self.reordering.stretch(self.rtt.loss_delay()));
         for number in self.ledger.base()..self.largest_acked.unwrap_or(0) {
             match self.ledger.slot(number) {
                 Some(Slot::Sent(sent)) if !self.is_overtaken(number) && now < sent.at + delay => {
@@ -462,14 +427,8 @@ impl<R> Recovery<R> {
     }
 
     fn is_overtaken(&self, number: u64) -> bool {
-        let threshold = PACKET_THRESHOLD << self.tolerance;
+        let threshold = self.reordering.packet_threshold();
         self.largest_acked.is_some_and(|largest| number.saturating_add(threshold) <= largest)
-    }
-
-    /// How long after it was sent an overtaken packet is lost.
-    fn loss_delay(&self) -> Duration {
-        let delay = self.rtt.loss_delay();
-        (delay + delay * self.tolerance / 8).min(MAX_LOSS_DELAY)
     }
 
     fn shrink_window(&mut self, now: Instant, losses: &Losses) {
@@ -480,16 +439,9 @@ impl<R> Recovery<R> {
             self.stats.persistent += 1;
         }
         let unqueued = (!self.rtt.shows_queue()).then(|| self.delivery.best());
-        let loss = Loss { sent_at: newest, bytes: losses.bytes(), persistent, unqueued };
-        if self.controller.on_loss(now, loss) {
-            self.episode = Episode { first: losses.first(), missing: losses.count() };
-            self.reductions += 1;
-            if self.reductions >= TOLERANCE_LASTS {
-                (self.tolerance, self.reductions) = (0, 0);
-            }
-        } else if self.episode.missing > 0 {
-            self.episode.missing += losses.count();
-        }
+        let loss = Loss { sent_at: newest, persistent, unqueued };
+        let reduced = self.controller.on_loss(now, loss);
+        self.reordering.on_lost(losses.first(), losses.count(), reduced);
         self.set_pace();
     }
 

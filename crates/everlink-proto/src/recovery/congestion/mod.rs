@@ -55,8 +55,6 @@ pub trait Controller: Send + fmt::Debug {
 pub struct Loss {
     /// When the last of them was sent.
     pub sent_at: Instant,
-    /// Their bytes.
-    pub bytes: u64,
     /// Nothing came through for several probe timeouts (RFC 9002, 7.6).
     pub persistent: bool,
     /// How many bytes arrive in a round trip, if round trips are as short as they can be: then no queue is the reason

@@ -18,7 +18,7 @@ fn ack(controller: &mut dyn Controller, sent_at: Instant, bytes: u64) {
 
 /// A packet lost to a queue, sent at `sent_at`.
 pub(super) const fn loss(sent_at: Instant) -> Loss {
-    Loss { sent_at, bytes: PACKET, persistent: false, unqueued: None }
+    Loss { sent_at, persistent: false, unqueued: None }
 }
 
 /// And nothing came through for long.
