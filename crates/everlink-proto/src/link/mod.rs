@@ -2,8 +2,8 @@
 //! when nothing answers.
 //!
 //! The link owns its parts and contains no mechanism: the life is in `lifecycle`, the choice of connection in
-//! `election`, attempts in `dial`, tries in `recover` and `ladder`, HELLO in `resume`, the end in `close` and `farewell`. After
-//! every entry `Link::update` looks at the whole once and lets each part draw its conclusions.
+//! `election`, attempts in `dial`, tries in `recover` and `ladder`, HELLO in `resume`, the end in `close` and
+//! `farewell`. After every entry `Link::update` looks at the whole once and lets each part draw its conclusions.
 
 mod addresses;
 pub mod close;

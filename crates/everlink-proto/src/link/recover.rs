@@ -94,22 +94,25 @@ impl Link {
     /// After 30 s of silence a PING goes before anything new (SPEC 7.1); and a side that can only wait asks now and
     /// then whether there is still somebody to wait for.
     pub(super) fn ask_if_still_there(&mut self, ctx: &mut Context<'_>) {
-        let pending = self.session.has_pending(true);
-        let waits = self.session.awaits_processing() || self.session.blocked_by_credit();
-        let now = ctx.now;
         self.question_at = None;
-        let Some(winner) = self.election.winner().and_then(|key| self.connection_mut(key)) else { return };
-        if pending && winner.is_stale(now) && winner.stale_from.is_none() {
+        let winner = self.election.winner();
+        let Some(winner) = winner.and_then(|key| self.connections.iter_mut().find(|it| it.key == key)) else {
+            return;
+        };
+        if winner.is_stale(ctx.now) && winner.stale_from.is_none() && self.session.has_pending(true) {
             winner.ask_afresh();
             ctx.shared.stats.mark(Mark::HeldWhileStale);
         }
         let told = winner.ping_due || winner.path.is_suspect() || winner.path.recovery.is_waiting();
-        let ask_at = (waits && !told).then(|| winner.last_heard + winner.patience());
-        if ask_at.is_some_and(|at| at <= now) {
+        if told || !(self.session.awaits_processing() || self.session.blocked_by_credit()) {
+            return;
+        }
+        let ask_at = winner.last_heard + winner.patience();
+        if ask_at <= ctx.now {
             winner.questions = winner.questions.saturating_add(1);
             winner.ping_due = true;
         } else {
-            self.question_at = ask_at;
+            self.question_at = Some(ask_at);
         }
     }
 
