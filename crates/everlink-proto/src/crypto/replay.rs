@@ -10,7 +10,8 @@ pub const MIN_SIZE: usize = 1024;
 /// The largest window, in packets: 8 KiB.
 pub const MAX_SIZE: usize = 65_536;
 
-/// The window of a new path, in packets: twice what is in flight at 1 Gbit/s and 20 ms.
+/// The window of a new path, in packets: twice what is in flight at 1 Gbit/s and 20 ms. It doubles when a packet comes
+/// later than half of it.
 pub const DEFAULT_SIZE: usize = 4096;
 
 const WORD_BITS: u64 = 64;
@@ -50,22 +51,22 @@ impl ReplayWindow {
         number > self.highest || (self.holds(number) && self.words[self.slot(number)] & bit(number) == 0)
     }
 
-    /// Remembers `number`, once its packet has proved authentic.
+    /// Remembers `number`, once its packet has proved authentic. If it is late, later ones are provided for.
     pub fn commit(&mut self, number: u64) {
         self.advance(number);
-        if self.holds(number) {
-            let slot = self.slot(number);
-            self.words[slot] |= bit(number);
+        if !self.holds(number) {
+            return;
+        }
+        let slot = self.slot(number);
+        self.words[slot] |= bit(number);
+        if self.highest - number > self.size / 2 && self.size() < MAX_SIZE {
+            self.grow();
         }
     }
 
-    /// Makes the window at least `size` packets, as [`Self::new`] rounds it. What was seen stays
-    /// seen; it never shrinks.
-    pub fn grow(&mut self, size: usize) {
-        let mut larger = Self::new(size);
-        if larger.size <= self.size {
-            return;
-        }
+    /// Doubles the window. What was seen stays seen; it never shrinks.
+    fn grow(&mut self) {
+        let mut larger = Self::new(2 * self.size());
         larger.highest = self.highest;
         larger.floor = self.floor.max(self.highest.saturating_sub(self.size - 1));
         let newest = self.highest / WORD_BITS;

@@ -20,12 +20,9 @@ impl Model {
     fn commit(&mut self, number: u64) {
         self.seen.insert(number);
         self.highest = self.highest.max(number);
-    }
-
-    fn grow(&mut self, size: u64) {
-        if size > self.size {
+        if self.highest - number > self.size / 2 && self.size < MAX_SIZE as u64 {
             self.floor = self.floor.max((self.highest + 1).saturating_sub(self.size));
-            self.size = size;
+            self.size *= 2;
         }
     }
 }
@@ -50,11 +47,6 @@ fn window_agrees_with_a_model_that_remembers_everything() {
         let mut window = ReplayWindow::new(MIN_SIZE);
         let mut model = Model { seen: BTreeSet::new(), highest: 0, size: MIN_SIZE as u64, floor: 0 };
         for step in 0..20_000 {
-            if rng.below(5000) == 0 {
-                let size = 1 << (10 + rng.below(4));
-                window.grow(size);
-                model.grow(size as u64);
-            }
             let number = draw(&mut rng, &model);
             assert_eq!(window.check(number), model.check(number), "seed {seed}, step {step}, {number}");
             if model.check(number) && rng.below(4) != 0 {
@@ -63,7 +55,20 @@ fn window_agrees_with_a_model_that_remembers_everything() {
             }
         }
         assert_eq!(window.size() as u64, model.size);
+        assert_eq!(window.size(), MAX_SIZE, "late packets make it as large as may be");
     }
+}
+
+#[test]
+fn a_window_grows_for_packets_that_are_late_by_more_than_half_of_it() {
+    let mut window = ReplayWindow::default();
+    window.commit(10_000);
+    window.commit(10_000 - DEFAULT_SIZE as u64 / 2);
+    assert_eq!(window.size(), DEFAULT_SIZE);
+    window.commit(10_000 - DEFAULT_SIZE as u64 / 2 - 1);
+    assert_eq!(window.size(), 2 * DEFAULT_SIZE);
+    assert!(!window.check(10_000 - DEFAULT_SIZE as u64), "what was forgotten does not come back");
+    assert!(!window.check(10_000 - DEFAULT_SIZE as u64 / 2));
 }
 
 #[test]
@@ -77,7 +82,8 @@ fn the_first_and_the_last_number_are_taken_once() {
     assert!(!window.check(0));
     assert!(window.check(u64::MAX - DEFAULT_SIZE as u64 + 1));
     assert!(!window.check(u64::MAX - DEFAULT_SIZE as u64));
-    window.grow(MAX_SIZE);
+    window.commit(u64::MAX - DEFAULT_SIZE as u64 + 1);
+    assert_eq!(window.size(), 2 * DEFAULT_SIZE);
     assert!(!window.check(u64::MAX));
     assert!(!window.check(u64::MAX - DEFAULT_SIZE as u64));
 }
