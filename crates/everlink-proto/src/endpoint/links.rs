@@ -8,6 +8,9 @@ use crate::{
     time::Instant,
 };
 
+/// At how many links a stranger's message 1 has the endpoint look for one to forget.
+const LOOKS: usize = 64;
+
 /// The links of an endpoint, which of them have something to send, and when each wants to be woken.
 #[derive(Default)]
 pub(crate) struct Links {
@@ -20,6 +23,8 @@ pub(crate) struct Links {
     is_unread: BTreeSet<LinkKey>,
     timers: BTreeSet<(Instant, LinkKey)>,
     armed: BTreeMap<LinkKey, Instant>,
+    /// Where to look next for a link to forget.
+    hand: usize,
 }
 
 impl Links {
@@ -80,6 +85,17 @@ impl Links {
         self.by_peer.values().copied().collect()
     }
 
+    /// Whether one of the next few links can be forgotten. It is found again until it cannot.
+    pub(crate) fn finds_forgettable(&mut self) -> bool {
+        for _ in 0..LOOKS.min(self.links.len()) {
+            if self.links.get(self.hand).and_then(Option::as_deref).is_some_and(Link::is_forgettable) {
+                return true;
+            }
+            self.hand = (self.hand + 1) % self.links.len();
+        }
+        false
+    }
+
     /// A link has something in its inbox.
     pub(crate) fn set_unread(&mut self, key: LinkKey) {
         if self.is_unread.insert(key) {
@@ -119,7 +135,12 @@ impl Links {
 
     /// It has nothing to send.
     pub(crate) fn unready(&mut self, key: LinkKey) {
-        if self.is_ready.remove(&key) {
+        if !self.is_ready.remove(&key) {
+            return;
+        }
+        if self.ready.front() == Some(&key) {
+            self.ready.pop_front();
+        } else {
             self.ready.retain(|ready| *ready != key);
         }
     }

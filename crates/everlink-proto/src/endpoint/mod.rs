@@ -363,13 +363,13 @@ impl Endpoint {
 
     /// Whether a stranger's or a peer's message 1 may be answered. A stopping endpoint answers only those to whom
     /// it has not said goodbye yet: any other would begin a session that ends with the process, its messages in doubt.
-    fn has_room_for(&self, peer: &PeerId) -> bool {
+    fn has_room_for(&mut self, peer: &PeerId) -> bool {
         if self.stopping {
             return self.links.find(peer).is_some_and(|key| self.links.get(key).is_closing());
         }
         self.links.find(peer).is_some()
             || self.links.len() < self.shared.config.max_links
-            || self.links.keys().into_iter().any(|key| self.links.get(key).is_forgettable())
+            || self.links.finds_forgettable()
     }
 
     /// Forgets the link that was idle for longest, if the table is full and one can go.
