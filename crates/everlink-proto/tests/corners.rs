@@ -7,7 +7,7 @@ use std::{cell::Cell, collections::BTreeSet, rc::Rc, time::Duration};
 use everlink_proto::{
     Config,
     link::lifecycle::LinkState,
-    session::{EndReason, InboxItem, NotDelivered, Verdict},
+    session::{EndReason, NotDelivered, Verdict},
     stats::Mark,
     wire::header::{Datagram, SHORT_FLAGS},
 };
@@ -15,18 +15,6 @@ use pair::{Fate, Pair, side};
 
 fn is_short(datagram: &[u8]) -> bool {
     matches!(Datagram::parse(datagram), Ok(Datagram::Short(_)))
-}
-
-fn marks(pair: &Pair, at: usize, mark: Mark) -> u64 {
-    pair.sides[at].endpoint.stats().marks.get(&mark).copied().unwrap_or(0)
-}
-
-fn ends(pair: &Pair, at: usize) -> Vec<EndReason> {
-    let ended = |item: &InboxItem| match item {
-        InboxItem::SessionEnded(reason) => Some(*reason),
-        InboxItem::SessionStarted | InboxItem::Message { .. } => None,
-    };
-    pair.sides[at].inbox.iter().filter_map(ended).collect()
 }
 
 // A slot held the address that it was asked from: whoever wrote that address on its message 1 kept its owner out.
@@ -47,30 +35,26 @@ fn whoever_names_the_address_of_a_peer_does_not_keep_it_out() {
     pair.send(0, b"hello");
     pair.run_for(Duration::from_secs(1));
     assert_eq!(pair.sides[1].bodies(), [&b"hello"[..]]);
-    assert_eq!((marks(&pair, 1, Mark::CookieUsed), marks(&pair, 1, Mark::SlotReplaced)), (1, 1));
+    assert_eq!((pair.sides[1].mark(Mark::CookieUsed), pair.sides[1].mark(Mark::SlotReplaced)), (1, 1));
 }
 
 // Only generations of connections that were made counted, so that a late answer to an own dial overtook.
 #[test]
 fn a_connection_is_placed_above_all_that_its_responder_has_proposed_itself() {
     let mut pair = Pair::new();
-    let peer = pair.id(0);
-    pair.sides[1].endpoint.connect(pair.now, peer).unwrap();
+    pair.connect(1);
     pair.rule = Box::new(|_, from, _| if from == 1 { Fate::Drop } else { Fate::Deliver });
     pair.run_for(Duration::from_secs(13));
     let proposed = pair.sides[1].endpoint.stats().attempts;
     assert!(proposed >= 2, "{proposed} attempts");
 
-    pair.rule = Box::new(|_, from, datagram| match Datagram::parse(datagram) {
-        Ok(Datagram::Message1(_)) if from == 1 => Fate::Drop,
-        _ => Fate::Deliver,
-    });
+    pair.lose_dials_of(1);
     pair.send(0, b"hello");
     pair.run_for(Duration::from_secs(1));
     let (now, peer) = (pair.now, pair.id(1));
     let snapshot = pair.sides[0].endpoint.snapshot(now, &peer).unwrap();
     assert_eq!(snapshot.connections[0].order.generation, proposed + 1);
-    assert_eq!(marks(&pair, 0, Mark::GenerationSettled), 1);
+    assert_eq!(pair.sides[0].mark(Mark::GenerationSettled), 1);
 }
 
 // Each answer to a CLOSE was answered by the answer of the other side, as long as either was there.
@@ -88,14 +72,13 @@ fn closes_that_cross_are_answered_and_the_answers_are_not() {
         Fate::Deliver
     });
     for at in [0, 1] {
-        let (now, peer) = (pair.now, pair.id(1 - at));
-        pair.sides[at].endpoint.close(now, peer, 7, "bye");
+        pair.close(at);
     }
     pair.run_for(Duration::from_secs(30));
     for at in [0, 1] {
-        assert_eq!(ends(&pair, at), [EndReason::ClosedHere]);
-        assert_eq!(marks(&pair, at, Mark::CrossingClose), 1);
-        assert_eq!(pair.sides[at].endpoint.state(&pair.id(1 - at)), LinkState::Idle);
+        assert_eq!(pair.sides[at].ends(), [EndReason::ClosedHere]);
+        assert_eq!(pair.sides[at].mark(Mark::CrossingClose), 1);
+        assert_eq!(pair.state(at), LinkState::Idle);
     }
     assert!(sent.get() <= 12, "{} datagrams to say goodbye", sent.get());
 }
@@ -103,24 +86,18 @@ fn closes_that_cross_are_answered_and_the_answers_are_not() {
 // What had been accepted before the close went over into a session that nobody wanted.
 #[test]
 fn what_a_close_leaves_is_closed_though_the_peer_restarts_meanwhile() {
-    let mut pair = Pair::new();
-    pair.send(0, b"one");
-    pair.run_for(Duration::from_secs(1));
-    pair.rule = Box::new(|_, _, _| Fate::Drop);
+    let mut pair = Pair::connected();
+    pair.cut();
     pair.send(0, b"under way");
     pair.run_for(Duration::from_secs(3));
-    assert_eq!(pair.sides[0].endpoint.state(&pair.id(1)), LinkState::Suspect);
+    assert_eq!(pair.state(0), LinkState::Suspect);
     let held = pair.send(0, b"held while suspect");
-    let (now, peer) = (pair.now, pair.id(1));
-    pair.sides[0].endpoint.close(now, peer, 7, "bye");
+    pair.close(0);
     pair.restart(1);
-    pair.rule = Box::new(|_, from, datagram| match Datagram::parse(datagram) {
-        Ok(Datagram::Message1(_)) if from == 0 => Fate::Drop,
-        _ => Fate::Deliver,
-    });
+    pair.lose_dials_of(0);
     pair.send(1, b"from a new process");
     pair.run_for(Duration::from_secs(2));
-    assert_eq!(ends(&pair, 0), [EndReason::ClosedHere]);
+    assert_eq!(pair.sides[0].ends(), [EndReason::ClosedHere]);
     assert_eq!(pair.sides[0].verdicts[&held], Verdict::NotDelivered(NotDelivered::Closed));
     assert!(pair.sides[1].bodies().is_empty());
 }
@@ -144,10 +121,9 @@ fn what_a_draining_connection_lost_does_not_wait_for_the_end_of_the_drain() {
     pair.run_for(Duration::from_secs(2));
     // More packets than probes repeat before the path is in doubt.
     let sent: Vec<_> = (0..8).map(|number| pair.send(0, &[number; 1_000])).collect();
-    let peer = pair.id(1);
-    pair.sides[0].endpoint.redial(pair.now, peer);
+    pair.redial(0);
     pair.run_for(Duration::from_secs(2));
-    assert_eq!(marks(&pair, 0, Mark::Drained), 1);
+    assert_eq!(pair.sides[0].mark(Mark::Drained), 1);
     assert!(sent.iter().all(|id| pair.sides[0].verdicts.get(id) == Some(&Verdict::Delivered)));
     assert_eq!(pair.sides[1].bodies().len(), 1 + sent.len());
 }
@@ -161,21 +137,20 @@ fn an_evicted_link_takes_the_half_that_it_showed_along() {
     pair.send(0, b"one");
     pair.run_for(Duration::from_secs(2));
     pair.rule = Box::new(|_, _, datagram| if is_short(datagram) { Fate::Drop } else { Fate::Deliver });
-    let peer = pair.id(1);
-    pair.sides[0].endpoint.redial(pair.now, peer);
+    pair.redial(0);
     pair.run_for(Duration::from_millis(100));
     assert_eq!(pair.sides[1].endpoint.footprint().slots, 1);
 
     let stranger = side(2, 9, &Config::default());
     pair.sides[1].endpoint.add_addresses(pair.now, stranger.endpoint.peer_id(), &[]).unwrap();
-    assert_eq!(marks(&pair, 1, Mark::Evicted), 1);
+    assert_eq!(pair.sides[1].mark(Mark::Evicted), 1);
     pair.run_for(Duration::from_millis(20));
-    pair.rule = Box::new(|_, _, _| Fate::Deliver);
+    pair.heal();
     pair.send(0, b"two");
     pair.run_for(Duration::from_secs(3));
     pair.send(0, b"three");
     pair.run_for(Duration::from_secs(3));
-    assert_eq!(ends(&pair, 0), [EndReason::PeerForgot]);
+    assert_eq!(pair.sides[0].ends(), [EndReason::PeerForgot]);
     assert_eq!(pair.sides[1].bodies(), [&b"one"[..], b"three"]);
 }
 
@@ -190,7 +165,7 @@ fn a_budget_of_unknown_that_was_full_earns_nothing_for_that() {
             datagram[0] = SHORT_FLAGS;
             pair.sides[1].endpoint.handle_datagram(pair.now, from, &mut datagram);
         }
-        marks(pair, 1, Mark::UnknownSent)
+        pair.sides[1].mark(Mark::UnknownSent)
     };
     pair.run_for(Duration::from_millis(90));
     let all_at_once = ask(&mut pair, 50);
@@ -203,31 +178,25 @@ fn a_budget_of_unknown_that_was_full_earns_nothing_for_that() {
 // The step from settling to CLOSE waited for the next thing to happen, which was the end of the time to linger.
 #[test]
 fn a_close_of_a_quiet_link_is_said_at_once() {
-    let mut pair = Pair::new();
-    pair.send(0, b"one");
-    pair.run_for(Duration::from_secs(1));
-    let (now, peer) = (pair.now, pair.id(1));
-    pair.sides[0].endpoint.close(now, peer, 7, "bye");
+    let mut pair = Pair::connected();
+    pair.close(0);
     pair.run_for(Duration::from_millis(100));
-    assert_eq!(ends(&pair, 0), [EndReason::ClosedHere]);
+    assert_eq!(pair.sides[0].ends(), [EndReason::ClosedHere]);
 }
 
 // Only suspicion stopped it, three probe timeouts later: by then a crashed peer may be back, and all of it in doubt.
 #[test]
 fn a_message_accepted_after_a_probe_timeout_outlives_the_peer_that_did_not_answer() {
-    let mut pair = Pair::new();
-    pair.send(0, b"one");
-    pair.run_for(Duration::from_secs(1));
-    pair.rule = Box::new(|_, _, _| Fate::Drop);
+    let mut pair = Pair::connected();
+    pair.cut();
     let two = pair.send(0, b"two");
-    let peer = pair.id(1);
     pair.run_for(Duration::from_millis(150));
-    assert_eq!(pair.sides[0].endpoint.state(&peer), LinkState::Connected);
+    assert_eq!(pair.state(0), LinkState::Connected);
     let three = pair.send(0, b"three");
     pair.run_for(Duration::from_millis(1));
-    assert!(marks(&pair, 0, Mark::HeldWhileUnanswered) > 0);
+    assert!(pair.sides[0].mark(Mark::HeldWhileUnanswered) > 0);
     pair.restart(1);
-    pair.rule = Box::new(|_, _, _| Fate::Deliver);
+    pair.heal();
     pair.run_for(Duration::from_secs(3));
     assert!(matches!(pair.sides[0].verdicts[&two], Verdict::Unknown(_)));
     assert_eq!(pair.sides[0].verdicts[&three], Verdict::Delivered);

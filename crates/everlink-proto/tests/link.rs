@@ -39,17 +39,14 @@ fn crossing_dials_end_in_one_session_and_lose_nothing() {
 
 #[test]
 fn messages_survive_an_outage_of_ten_seconds() {
-    let mut pair = Pair::new();
-    pair.send(0, b"one");
-    pair.run_for(Duration::from_secs(1));
-    pair.rule = Box::new(|_, _, _| Fate::Drop);
+    let mut pair = Pair::connected();
+    pair.cut();
     let two = pair.send(0, b"two");
     pair.run_for(Duration::from_secs(5));
     let three = pair.send(0, b"three");
     pair.run_for(Duration::from_secs(5));
-    let peer = pair.id(1);
-    assert_eq!(pair.sides[0].endpoint.state(&peer), LinkState::Suspect);
-    pair.rule = Box::new(|_, _, _| Fate::Deliver);
+    assert_eq!(pair.state(0), LinkState::Suspect);
+    pair.heal();
     pair.run_for(Duration::from_millis(400));
     assert_eq!(pair.sides[1].bodies(), [&b"one"[..], b"two", b"three"]);
     pair.run_for(Duration::from_millis(100));
@@ -59,16 +56,13 @@ fn messages_survive_an_outage_of_ten_seconds() {
 
 #[test]
 fn a_restarted_peer_is_noticed_and_what_was_not_sent_goes_on() {
-    let mut pair = Pair::new();
-    pair.send(0, b"one");
-    pair.run_for(Duration::from_secs(1));
+    let mut pair = Pair::connected();
     pair.restart(1);
     let two = pair.send(0, b"two");
     pair.run_for(Duration::from_secs(2));
     let three = pair.send(0, b"three");
     pair.run_for(Duration::from_secs(2));
-    let ended = InboxItem::SessionEnded(EndReason::PeerRestarted);
-    assert!(pair.sides[0].inbox.contains(&ended), "{:?}", pair.sides[0].inbox);
+    assert_eq!(pair.sides[0].ends(), [EndReason::PeerRestarted]);
     assert!(matches!(pair.sides[0].verdicts[&two], Verdict::Unknown(_)));
     assert_eq!(pair.sides[0].verdicts[&three], Verdict::Delivered);
     assert_eq!(pair.sides[1].bodies(), [&b"three"[..]]);
@@ -78,20 +72,13 @@ fn a_restarted_peer_is_noticed_and_what_was_not_sent_goes_on() {
 fn a_close_flushes_and_the_next_send_begins_anew() {
     let mut pair = Pair::new();
     let one = pair.send(0, b"one");
-    let (now, peer) = (pair.now, pair.id(1));
     pair.run_for(Duration::from_millis(30));
-    pair.sides[0].endpoint.close(now, peer, 7, "bye");
+    pair.close(0);
     pair.run_for(Duration::from_secs(5));
     assert_eq!(pair.sides[0].verdicts[&one], Verdict::Delivered);
-    assert_eq!(pair.sides[0].endpoint.state(&peer), LinkState::Idle);
-    assert!(
-        pair.sides[1]
-            .inbox
-            .iter()
-            .any(|it| matches!(it, InboxItem::SessionEnded(EndReason::ClosedByPeer { application: 7, .. }))),
-        "{:?}",
-        pair.sides[1].inbox
-    );
+    assert_eq!(pair.state(0), LinkState::Idle);
+    let ends = pair.sides[1].ends();
+    assert!(matches!(ends[..], [EndReason::ClosedByPeer { application: 7, .. }]), "{ends:?}");
     pair.send(0, b"two");
     pair.run_for(Duration::from_secs(1));
     assert_eq!(pair.sides[1].bodies(), [&b"one"[..], b"two"]);
@@ -99,11 +86,8 @@ fn a_close_flushes_and_the_next_send_begins_anew() {
 
 #[test]
 fn a_forced_new_connection_is_not_seen_by_the_application() {
-    let mut pair = Pair::new();
-    pair.send(0, b"one");
-    pair.run_for(Duration::from_secs(1));
-    let peer = pair.id(1);
-    pair.sides[0].endpoint.redial(pair.now, peer);
+    let mut pair = Pair::connected();
+    pair.redial(0);
     for at in 0..50u8 {
         pair.send(usize::from(at % 2), &[at]);
         pair.run_for(Duration::from_millis(3));
@@ -118,13 +102,12 @@ fn a_forced_new_connection_is_not_seen_by_the_application() {
 #[test]
 fn connecting_twice_makes_one_attempt() {
     let mut pair = Pair::new();
-    let peer = pair.id(1);
     for _ in 0..2 {
-        pair.sides[0].endpoint.connect(pair.now, peer).unwrap();
+        pair.connect(0);
         pair.run_for(Duration::from_millis(5));
     }
     pair.run_for(Duration::from_secs(1));
-    assert_eq!(pair.sides[0].endpoint.state(&peer), LinkState::Connected);
+    assert_eq!(pair.state(0), LinkState::Connected);
     let stats = pair.sides[0].endpoint.stats();
     assert_eq!((stats.attempts, stats.first_messages, stats.handshakes), (1, 1, 1));
 }
@@ -146,7 +129,7 @@ fn a_lost_message_2_is_repeated_and_the_handshake_is_computed_once() {
     let (dialler, answerer) = (pair.sides[0].endpoint.stats(), pair.sides[1].endpoint.stats());
     assert_eq!((dialler.attempts, dialler.handshakes), (1, 1));
     assert_eq!((answerer.responses, answerer.handshakes), (1, 1));
-    assert_eq!(answerer.marks.get(&Mark::ReplyRepeated), Some(&2));
+    assert_eq!(pair.sides[1].mark(Mark::ReplyRepeated), 2);
 }
 
 #[test]
@@ -155,14 +138,13 @@ fn message_1_of_a_stranger_commits_nothing_but_a_slot() {
     let before = pair.sides[1].endpoint.footprint();
     assert_eq!((before.links, before.slots, before.routes, before.timers), (0, 0, 0, 0));
     pair.rule = Box::new(|_, from, _| if from == 0 { Fate::Deliver } else { Fate::Drop });
-    let peer = pair.id(1);
-    pair.sides[0].endpoint.connect(pair.now, peer).unwrap();
+    pair.connect(0);
     pair.run_for(Duration::from_millis(100));
     let during = pair.sides[1].endpoint.footprint();
     assert_eq!((during.links, during.slots, during.timers), (0, 1, 0));
     assert!(pair.sides[1].events.is_empty() && pair.sides[1].inbox.is_empty());
 
-    pair.rule = Box::new(|_, _, _| Fate::Drop);
+    pair.cut();
     pair.run_for(Duration::from_secs(30));
     let after = pair.sides[1].endpoint.footprint();
     assert_eq!((after.links, after.slots, after.routes, after.timers), (0, 0, 0, 0));
@@ -194,6 +176,5 @@ fn what_was_sent_on_a_dead_connection_goes_out_on_the_next_and_arrives_once() {
     assert_eq!(pair.sides[0].verdicts[&two], Verdict::Delivered);
     assert_eq!(pair.sides[1].bodies(), [&b"one"[..], b"two"]);
     assert_eq!(pair.sides[0].endpoint.stats().handshakes, 2);
-    let ended = |item: &InboxItem| matches!(item, InboxItem::SessionEnded(_));
-    assert!(!pair.sides.iter().any(|side| side.inbox.iter().any(ended)), "a session ended");
+    assert!(pair.sides.iter().all(|side| side.ends().is_empty()), "a session ended");
 }

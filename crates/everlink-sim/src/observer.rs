@@ -10,9 +10,9 @@ use crate::check::link::Links;
 use crate::check::liveness::Liveness;
 use crate::check::mark::Marks;
 use crate::check::stream::{Reading, Streams};
-use crate::check::{Findings, Process};
+use crate::check::{Findings, Process, Sight};
 use crate::clock::Micros;
-use crate::subject::{End, Event, View};
+use crate::subject::{End, Event};
 use crate::trace::{Lines, Trace};
 use std::collections::BTreeMap;
 
@@ -144,39 +144,26 @@ impl Observer {
     }
 
     /// Looks at one end of a link with an identity that runs or ran twice; `others` are all its processes.
-    pub(crate) fn on_partner(
-        &mut self,
-        at: Micros,
-        end: (Process, usize),
-        view: &View,
-        others: &[(Process, View)],
-    ) {
-        if self.links.on_partner(at, end, view, others, &mut self.findings) {
+    pub(crate) fn on_partner(&mut self, sight: &Sight, others: &[Sight]) {
+        if self.links.on_partner(sight, others, &mut self.findings) {
             self.marks.pass("changed to another process of the peer");
         }
     }
 
     /// Looks at what one end of a link holds.
-    pub(crate) fn on_view(&mut self, at: Micros, process: Process, peer: usize, view: &View) {
-        self.links.on_view(at, process, peer, view, &mut self.findings);
-        self.gauges.on_view(at, (process.machine, peer), view, &mut self.findings);
-        if view.connections.len() > 1 {
+    pub(crate) fn on_view(&mut self, sight: &Sight) {
+        self.links.on_view(sight, &mut self.findings);
+        self.gauges.on_view(sight, &mut self.findings);
+        if sight.view.connections.len() > 1 {
             self.marks.pass("more than one connection");
         }
     }
 
     /// Looks for how long one end of a link has waited, whose clock goes. `round_trip` is the worst of the network now.
-    pub(crate) fn on_wait(
-        &mut self,
-        at: Micros,
-        process: Process,
-        peer: usize,
-        view: &View,
-        round_trip: Micros,
-    ) {
-        self.links.on_wait(at, process, peer, view, round_trip, &mut self.findings);
-        self.drains.on_view(at, process, peer, view, &mut self.findings);
-        self.closes.on_view(at, process, peer, view, &mut self.findings);
+    pub(crate) fn on_wait(&mut self, sight: &Sight, round_trip: Micros) {
+        self.links.on_wait(sight, round_trip, &mut self.findings);
+        self.drains.on_view(sight, &mut self.findings);
+        self.closes.on_view(sight, &mut self.findings);
     }
 
     /// The machine of `process` was not itself for so long: what the process let slip then is no fault of the code.

@@ -134,9 +134,8 @@ fn come_to_rest(world: &mut World) {
 fn stirs(world: &mut World) -> bool {
     (0..world.settings.nodes).any(|machine| {
         world.peers(machine).any(|peer| {
-            let Some((turn, _)) = world.turn(machine) else { return false };
-            let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer));
-            view.is_some_and(|view| view.connections.iter().any(|one| one.in_flight > 0))
+            let sight = world.sight(machine, peer);
+            sight.is_some_and(|sight| sight.view.connections.iter().any(|one| one.in_flight > 0))
         })
     })
 }
@@ -145,14 +144,10 @@ fn stirs(world: &mut World) -> bool {
 fn compare(world: &mut World) {
     for one in 0..world.settings.nodes {
         for other in 0..one {
-            let ends = [(one, other), (other, one)].map(|(here, there)| {
-                let (turn, _) = world.turn(here)?;
-                let view = subject::view(turn.endpoint, turn.now, turn.directory.id(there))?;
-                Some((turn.process, view))
-            });
-            if let [Some((here, a)), Some((there, b))] = &ends {
-                let (at, observer) = (world.now, &mut world.observer);
-                observer.links.compare(at, ((*here, a), (*there, b)), &mut observer.findings);
+            let ends = [(one, other), (other, one)].map(|(here, there)| world.sight(here, there));
+            if let [Some(here), Some(there)] = &ends {
+                let observer = &mut world.observer;
+                observer.links.compare(here, there, &mut observer.findings);
             }
         }
     }
@@ -178,16 +173,11 @@ fn farewell(world: &mut World) {
 fn check_closed(world: &mut World) {
     for machine in 0..world.settings.nodes {
         for peer in world.peers(machine) {
-            let Some((turn, _)) = world.turn(machine) else { continue };
-            let id = turn.directory.id(peer);
-            let (at, process) = (turn.at, turn.process);
-            let view = subject::view(turn.endpoint, turn.now, id);
-            let left = view.filter(|view| {
-                view.state != LinkState::Idle || !view.connections.is_empty() || view.theirs.is_some()
-            });
-            if let Some(view) = left {
+            let Some(sight) = world.sight(machine, peer) else { continue };
+            let view = &sight.view;
+            if view.state != LinkState::Idle || !view.connections.is_empty() || view.theirs.is_some() {
                 let text = format!("left after the close: {view:?}");
-                world.observer.findings.complain("S9", at, (process.machine, peer), text);
+                world.observer.findings.complain("S9", sight.at, sight.machines(), text);
             }
         }
     }

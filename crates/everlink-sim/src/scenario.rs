@@ -1,8 +1,9 @@
 //! Small worlds in which only one thing happens, and what holds for every swarm.
 
+use crate::check::Sight;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::Dice;
-use crate::subject::{self, LinkState, View};
+use crate::subject::{self, LinkState};
 use crate::swarm::Settings;
 use crate::world::World;
 use crate::{Options, SwarmReport, run};
@@ -32,10 +33,8 @@ fn send(world: &mut World, machines: &[usize]) {
     }
 }
 
-fn view(world: &mut World, machine: usize) -> View {
-    let (turn, _) = world.turn(machine).expect("everybody runs in a calm world");
-    let peer = turn.directory.id(1 - machine);
-    subject::view(turn.endpoint, turn.now, peer).expect("both know each other")
+fn sight(world: &mut World, machine: usize) -> Sight {
+    world.sight(machine, 1 - machine).expect("everybody runs in a calm world, and both know each other")
 }
 
 fn assert_kept(world: &World) {
@@ -51,16 +50,14 @@ fn dials_that_cross_agree_within_three_round_trips_and_a_retry() {
         let mut world = calm(seed, delay);
         send(&mut world, &[0, 1]);
         world.run_until(world.now + APPOINTMENT + 6 * delay + RETRY);
-        let ends = [view(&mut world, 0), view(&mut world, 1)];
+        let ends = [0, 1].map(|machine| sight(&mut world, machine));
         for (machine, end) in ends.iter().enumerate() {
-            assert_eq!(end.state, LinkState::Connected, "seed {seed}, machine {machine}");
+            assert_eq!(end.view.state, LinkState::Connected, "seed {seed}, machine {machine}");
             let (turn, _) = world.turn(machine).expect("everybody runs in a calm world");
             assert!(subject::begun(turn.endpoint) <= 4, "seed {seed}");
         }
-        let processes = [0, 1].map(|machine| world.machines[machine].process().expect("it runs"));
         let observer = &mut world.observer;
-        let pair = ((processes[0], &ends[0]), (processes[1], &ends[1]));
-        observer.links.compare(world.now, pair, &mut observer.findings);
+        observer.links.compare(&ends[0], &ends[1], &mut observer.findings);
         assert_kept(&world);
     }
 }
@@ -78,7 +75,8 @@ fn a_new_connection_costs_no_packet_where_none_is_lost() {
             }
             world.run_until(world.now + 50 * MILLI);
             for machine in [0, 1] {
-                let lost = view(&mut world, machine).connections.iter().map(|one| one.lost).sum::<u64>();
+                let connections = sight(&mut world, machine).view.connections;
+                let lost: u64 = connections.iter().map(|one| one.lost).sum();
                 assert_eq!(lost, 0, "seed {seed}, after {step} messages");
             }
         }

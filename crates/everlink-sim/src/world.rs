@@ -5,9 +5,9 @@
 //! settings, and these follow from the seed.
 
 use crate::app::App;
-use crate::check::Process;
 use crate::check::bounds::{MOST_SENT_AT_ONCE, MOST_TIMEOUTS_AT_ONCE};
 use crate::check::crypto::Ledger;
+use crate::check::{Process, Sight};
 use crate::cipher::{Cipher, Null};
 use crate::clock::{Clock, MILLI, Micros, SECOND};
 use crate::dice::Dice;
@@ -65,6 +65,12 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Looks at this end of the link with `peer`, if there is one.
+    pub(crate) fn sight(&mut self, peer: usize) -> Option<Sight> {
+        let view = subject::view(self.endpoint, self.now, self.directory.id(peer))?;
+        Some(Sight { at: self.at, process: self.process, peer, view })
+    }
+
     /// Notes in the trace what the application does, where nothing else tells.
     pub(crate) fn remark(&self, peer: usize, text: impl FnOnce() -> String) {
         let process = self.process;

@@ -14,7 +14,6 @@ use everlink::{
     Cause, EndReason, Endpoint, ItemKind, LinkState, NetworkBridge, PeerId, Receipt, SendError, Verdict,
 };
 use simnet::{Net, address};
-use tokio::time::sleep;
 
 async fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     let mut future = Some(future);
@@ -52,12 +51,11 @@ async fn history_and_explain_name_the_cause_of_every_transition() {
     assert_eq!(next_message(&b).await.body, "one");
     net.cut(true);
     let two = link.send("two").await.unwrap();
-    sleep(Duration::from_secs(10)).await;
+    net.pass(Duration::from_secs(10)).await;
     let waiting = link.explain().unwrap().unwrap().to_string();
     assert!(waiting.contains("has not answered") && waiting.contains("next try in"), "{waiting}");
     net.cut(false);
     assert_eq!(two.verdict().await, Ok(Verdict::Delivered));
-    sleep(Duration::from_secs(1)).await;
     link.close(0, "enough");
     let seen = watching.await.unwrap();
 
@@ -82,10 +80,11 @@ async fn an_outage_of_three_hours_ends_no_session() {
     let link = a.link(b.peer_id());
     for n in 0..3u8 {
         let receipt = link.send(vec![n]).await.unwrap();
-        net.cut(n == 1);
-        let outage = if n == 1 { Duration::from_secs(3 * 3600) } else { Duration::from_secs(1) };
-        sleep(outage).await;
-        net.cut(false);
+        if n == 1 {
+            net.cut(true);
+            net.pass(Duration::from_secs(3 * 3600)).await;
+            net.cut(false);
+        }
         assert_eq!(receipt.verdict().await, Ok(Verdict::Delivered));
     }
     assert!(matches!(b.recv().await.unwrap().kind, ItemKind::SessionStarted));
@@ -105,7 +104,7 @@ async fn a_peer_that_comes_late_gets_what_was_sent_before() {
     a.add_addresses(later, &[address(2)]);
     let link = a.link(later);
     let receipt = link.send("early").await.unwrap();
-    sleep(Duration::from_secs(600)).await;
+    net.pass(Duration::from_secs(600)).await;
     assert_eq!(link.state(), LinkState::Connecting);
     let b = net.endpoint(2).await;
     let began = net.elapsed();
@@ -142,8 +141,9 @@ async fn a_slow_reader_on_one_link_does_not_slow_another() {
     let (to_slow, to_quick) = (hub.add_ticket(&slow.ticket()), hub.add_ticket(&quick.ticket()));
     let (from_slow, from_quick) = (slow.link(hub.peer_id()), quick.link(hub.peer_id()));
     let unread = hub.link(slow.peer_id()).receiver().unwrap().unwrap();
-    drop((to_slow.send("hello").await.unwrap(), to_quick.send("hello").await.unwrap()));
-    sleep(Duration::from_secs(1)).await;
+    for link in [&to_slow, &to_quick] {
+        assert_eq!(link.send("hello").await.unwrap().verdict().await, Ok(Verdict::Delivered));
+    }
     for link in [&to_slow, &from_slow] {
         // What the reader's window and the sender's queue hold.
         while let Ok(sent) = tokio::time::timeout(Duration::from_secs(10), link.send(vec![0; 50_000])).await {
@@ -209,7 +209,7 @@ async fn an_operation_layer_keeps_sending_through_the_bridge_while_connections_d
             _ => {}
         }
         receipts.extend(updates.publish(version).await.unwrap());
-        sleep(Duration::from_millis(100)).await;
+        net.pass(Duration::from_millis(100)).await;
     }
     for receipt in receipts {
         assert_eq!(receipt.verdict().await, Ok(Verdict::Delivered));

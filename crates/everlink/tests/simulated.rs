@@ -35,13 +35,13 @@ async fn a_cut_in_the_middle(seed: u8) -> Vec<String> {
         match n {
             400 => net.cut(true),
             600 => {
-                tokio::time::sleep(Duration::from_secs(60)).await;
+                net.pass(Duration::from_secs(60)).await;
                 net.cut(false);
             }
             _ => {}
         }
         last = Some(link.send(n.to_be_bytes().to_vec()).await.unwrap());
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        net.pass(Duration::from_millis(2)).await;
     }
     assert_eq!(last.unwrap().verdict().await, Ok(Verdict::Delivered));
     let b = reader.await.unwrap();

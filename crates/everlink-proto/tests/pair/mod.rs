@@ -9,9 +9,15 @@ use everlink_proto::{
     Config, Endpoint, Event,
     crypto::{identity::Identity, rustcrypto::RustCrypto},
     id::PeerId,
-    session::{InboxItem, MessageId, SendOptions, Verdict},
+    link::lifecycle::LinkState,
+    session::{EndReason, InboxItem, MessageId, SendOptions, Verdict},
+    stats::Mark,
     time::Instant,
+    wire::header::Datagram,
 };
+
+/// How long a datagram is on its way.
+const DELAY: Duration = Duration::from_millis(10);
 
 /// What the wire does with a datagram.
 pub(crate) enum Fate {
@@ -26,8 +32,6 @@ pub(crate) struct Side {
     pub(crate) inbox: Vec<InboxItem>,
     pub(crate) verdicts: BTreeMap<MessageId, Verdict>,
     pub(crate) events: Vec<Event>,
-    /// Calls `done` on every message at once.
-    pub(crate) processes: bool,
 }
 
 /// Decides what becomes of a datagram: when, from which side, its bytes.
@@ -37,7 +41,6 @@ pub(crate) type Rule = Box<dyn FnMut(Instant, usize, &[u8]) -> Fate>;
 pub(crate) struct Pair {
     pub(crate) now: Instant,
     pub(crate) sides: [Side; 2],
-    pub(crate) delay: Duration,
     pub(crate) rule: Rule,
     wire: BTreeMap<(Instant, u64), (usize, SocketAddr, Vec<u8>)>,
     sent: u64,
@@ -49,12 +52,21 @@ impl Pair {
         Self::of_strangers().introduce(0).introduce(1)
     }
 
+    /// A pair that is connected and at rest: side 0 has sent "one", and side 1 has read it.
+    pub(crate) fn connected() -> Self {
+        let mut pair = Self::new();
+        let one = pair.send(0, b"one");
+        pair.run_for(Duration::from_secs(1));
+        assert_eq!((pair.state(0), pair.state(1)), (LinkState::Connected, LinkState::Connected));
+        assert_eq!(pair.sides[0].verdicts.get(&one), Some(&Verdict::Delivered));
+        pair
+    }
+
     /// A pair of which neither has heard of the other.
     pub(crate) fn of_strangers() -> Self {
         Self {
             now: Instant::from_micros(1_000_000),
             sides: [side(0, 1, &Config::default()), side(1, 2, &Config::default())],
-            delay: Duration::from_millis(10),
             rule: Box::new(|_, _, _| Fate::Deliver),
             wire: BTreeMap::new(),
             sent: 0,
@@ -64,8 +76,7 @@ impl Pair {
 
     /// Tells one side where the other is.
     pub(crate) fn introduce(mut self, at: usize) -> Self {
-        let (peer, address) = (self.id(1 - at), self.sides[1 - at].address);
-        self.sides[at].endpoint.add_addresses(self.now, peer, &[address]).unwrap();
+        self.tell_address(at);
         self
     }
 
@@ -81,13 +92,53 @@ impl Pair {
         self.sides[from].endpoint.send(self.now, peer, 0, body, options).unwrap()
     }
 
+    /// Wants a connection without having anything to send.
+    pub(crate) fn connect(&mut self, at: usize) {
+        let peer = self.id(1 - at);
+        self.sides[at].endpoint.connect(self.now, peer).unwrap();
+    }
+
+    /// Wants a new connection in place of the one that there is.
+    pub(crate) fn redial(&mut self, at: usize) {
+        let peer = self.id(1 - at);
+        self.sides[at].endpoint.redial(self.now, peer);
+    }
+
+    /// Closes the session with code 7.
+    pub(crate) fn close(&mut self, at: usize) {
+        let peer = self.id(1 - at);
+        self.sides[at].endpoint.close(self.now, peer, 7, "bye");
+    }
+
+    /// The state of the link as one side tells it.
+    pub(crate) fn state(&self, at: usize) -> LinkState {
+        self.sides[at].endpoint.state(&self.id(1 - at))
+    }
+
+    /// Nothing arrives that is sent from now on.
+    pub(crate) fn cut(&mut self) {
+        self.rule = Box::new(|_, _, _| Fate::Drop);
+    }
+
+    /// All arrives that is sent from now on.
+    pub(crate) fn heal(&mut self) {
+        self.rule = Box::new(|_, _, _| Fate::Deliver);
+    }
+
+    /// All arrives that is sent from now on but message 1 of one side, so that only the other can make a connection.
+    pub(crate) fn lose_dials_of(&mut self, at: usize) {
+        self.rule = Box::new(move |_, from, datagram| match Datagram::parse(datagram) {
+            Ok(Datagram::Message1(_)) if from == at => Fate::Drop,
+            _ => Fate::Deliver,
+        });
+    }
+
     /// Replaces an endpoint by a new process with the same key, which knows only the ticket.
     pub(crate) fn restart(&mut self, at: usize) {
         self.seeds += 1;
         let seed = self.seeds;
         self.sides[at] = side(at, seed, &Config::default());
-        let (peer, address) = (self.id(1 - at), self.sides[1 - at].address);
-        self.sides[at].endpoint.add_addresses(self.now, peer, &[address]).unwrap();
+        self.tell_address(at);
     }
 
     /// Lets time pass.
@@ -115,6 +166,11 @@ impl Pair {
         self.now = end;
     }
 
+    fn tell_address(&mut self, at: usize) {
+        let (peer, address) = (self.id(1 - at), self.sides[1 - at].address);
+        self.sides[at].endpoint.add_addresses(self.now, peer, &[address]).unwrap();
+    }
+
     fn drain(&mut self) {
         for at in [0, 1] {
             let mut buf = Vec::new();
@@ -124,7 +180,7 @@ impl Pair {
                     if let Fate::Deliver = (self.rule)(self.now, at, datagram) {
                         let to = self.sides.iter().position(|side| side.address == transmit.to);
                         let Some(to) = to else { continue };
-                        let key = (self.now + self.delay, self.sent);
+                        let key = (self.now + DELAY, self.sent);
                         self.wire.insert(key, (to, self.sides[at].address, datagram.to_vec()));
                     }
                 }
@@ -136,23 +192,6 @@ impl Pair {
 }
 
 impl Side {
-    fn hear(&mut self, now: Instant) {
-        while let Some(event) = self.endpoint.poll_event() {
-            if let Event::Verdict { id, verdict, .. } = event {
-                assert!(self.verdicts.insert(id, verdict).is_none(), "two verdicts for one message");
-            }
-            self.events.push(event);
-        }
-        while let Some(peer) = self.endpoint.next_unread() {
-            while let Some(item) = self.endpoint.recv(now, peer) {
-                if let (InboxItem::Message { token, .. }, true) = (&item, self.processes) {
-                    let _ = token;
-                }
-                self.inbox.push(item);
-            }
-        }
-    }
-
     /// The bodies of the messages received, in order.
     pub(crate) fn bodies(&self) -> Vec<Bytes> {
         self.inbox
@@ -162,6 +201,34 @@ impl Side {
                 InboxItem::SessionStarted | InboxItem::SessionEnded(_) => None,
             })
             .collect()
+    }
+
+    /// Why sessions ended, in order.
+    pub(crate) fn ends(&self) -> Vec<EndReason> {
+        let ended = |item: &InboxItem| match item {
+            InboxItem::SessionEnded(reason) => Some(*reason),
+            InboxItem::SessionStarted | InboxItem::Message { .. } => None,
+        };
+        self.inbox.iter().filter_map(ended).collect()
+    }
+
+    /// How often the endpoint has passed a mark.
+    pub(crate) fn mark(&self, mark: Mark) -> u64 {
+        self.endpoint.stats().marks.get(&mark).copied().unwrap_or(0)
+    }
+
+    fn hear(&mut self, now: Instant) {
+        while let Some(event) = self.endpoint.poll_event() {
+            if let Event::Verdict { id, verdict, .. } = event {
+                assert!(self.verdicts.insert(id, verdict).is_none(), "two verdicts for one message");
+            }
+            self.events.push(event);
+        }
+        while let Some(peer) = self.endpoint.next_unread() {
+            while let Some(item) = self.endpoint.recv(now, peer) {
+                self.inbox.push(item);
+            }
+        }
     }
 }
 
@@ -181,6 +248,5 @@ pub(crate) fn side(at: usize, seed: u8, config: &Config) -> Side {
         inbox: Vec::new(),
         verdicts: BTreeMap::new(),
         events: Vec::new(),
-        processes: false,
     }
 }

@@ -1,8 +1,6 @@
 //! Bounds: every gauge stays under its cap, and time goes on (R2, R3).
 
-use super::Findings;
-use crate::clock::Micros;
-use crate::subject::View;
+use super::{Findings, Sight};
 use std::collections::BTreeMap;
 
 /// The most datagrams one input may cause. The largest honest answer is a full window after a long
@@ -18,18 +16,13 @@ pub(crate) struct Gauges(pub(crate) BTreeMap<&'static str, u64>);
 
 impl Gauges {
     /// Looks at the gauges of one link.
-    pub(crate) fn on_view(
-        &mut self,
-        at: Micros,
-        machines: (usize, usize),
-        view: &View,
-        findings: &mut Findings,
-    ) {
-        for &(name, value, cap) in &view.gauges {
+    pub(crate) fn on_view(&mut self, sight: &Sight, findings: &mut Findings) {
+        for &(name, value, cap) in &sight.view.gauges {
             let highest = self.0.entry(name).or_default();
             *highest = (*highest).max(value);
             if value > cap {
-                findings.complain("R2", at, machines, format!("{name} is {value}, its cap {cap}"));
+                let text = format!("{name} is {value}, its cap {cap}");
+                findings.complain("R2", sight.at, sight.machines(), text);
             }
         }
     }

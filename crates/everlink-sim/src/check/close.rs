@@ -1,8 +1,8 @@
 //! A close ends a session in time, and its code is the one the peer is told (S9).
 
-use super::{Findings, Process, later};
+use super::{Findings, Process, Sight, later};
 use crate::clock::{Micros, SECOND};
-use crate::subject::{End, View};
+use crate::subject::End;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a session lasts after its close at most (SPEC 6.6): it flushes, lets the application finish, waits for
@@ -57,23 +57,16 @@ impl Closes {
     }
 
     /// Looks at one end of a link.
-    pub(crate) fn on_view(
-        &mut self,
-        at: Micros,
-        process: Process,
-        peer: usize,
-        view: &View,
-        findings: &mut Findings,
-    ) {
-        let key = (process.number, peer);
-        let Some(leaving) = self.leaving.get(&key) else { return };
-        let over = view.session != leaving.session;
-        if !over && at > leaving.until {
-            let text = format!("a session lasts {} us beyond its close", at - leaving.until);
-            findings.complain("S9", at, (process.machine, peer), text);
+    pub(crate) fn on_view(&mut self, sight: &Sight, findings: &mut Findings) {
+        let Some(leaving) = self.leaving.get(&sight.key()) else { return };
+        let over = sight.view.session != leaving.session;
+        let late = sight.at > leaving.until;
+        if !over && late {
+            let text = format!("a session lasts {} us beyond its close", sight.at - leaving.until);
+            findings.complain("S9", sight.at, sight.machines(), text);
         }
-        if over || at > leaving.until {
-            self.leaving.remove(&key);
+        if over || late {
+            self.leaving.remove(&sight.key());
         }
     }
 

@@ -1,8 +1,8 @@
 //! Connections on their way out: each is gone when its time is over (S1).
 
-use super::{Findings, Process, later};
+use super::{Findings, Sight, later};
 use crate::clock::{Micros, SECOND};
-use crate::subject::{ConnectionView, Standing, View};
+use crate::subject::{ConnectionView, Standing};
 use std::collections::BTreeMap;
 
 /// Bounds of the drain time, which is three probe timeouts otherwise (SPEC 6.6).
@@ -20,23 +20,17 @@ pub(crate) struct Drains(BTreeMap<(u32, usize), BTreeMap<Name, Micros>>);
 
 impl Drains {
     /// Looks at one end of a link.
-    pub(crate) fn on_view(
-        &mut self,
-        at: Micros,
-        process: Process,
-        peer: usize,
-        view: &View,
-        findings: &mut Findings,
-    ) {
-        let seen = self.0.entry((process.number, peer)).or_default();
+    pub(crate) fn on_view(&mut self, sight: &Sight, findings: &mut Findings) {
+        let at = sight.at;
+        let seen = self.0.entry(sight.key()).or_default();
         let mut draining = BTreeMap::new();
-        for one in view.connections.iter().filter(|one| one.standing == Standing::Draining) {
+        for one in sight.view.connections.iter().filter(|one| one.standing == Standing::Draining) {
             let since = *seen.get(&name(one)).unwrap_or(&at);
             let allowed = (3 * one.pto).clamp(*DRAIN.start(), *DRAIN.end());
             let late = at - since > allowed + SLACK;
             if late {
                 let text = format!("{:?} drains since {} us, not {allowed}", name(one), at - since);
-                findings.complain("S1", at, (process.machine, peer), text);
+                findings.complain("S1", at, sight.machines(), text);
             }
             draining.insert(name(one), if late { at } else { since });
         }

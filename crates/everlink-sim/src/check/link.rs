@@ -1,6 +1,6 @@
 //! The life of links as both ends tell it: states, connections, sessions (S1 to S4, S6, S10).
 
-use super::{Findings, Process, later};
+use super::{Findings, Process, Sight, later};
 use crate::clock::{Micros, SECOND};
 use crate::subject::{End, LinkState, Standing, View, declared};
 use double::{Double, Untold};
@@ -192,38 +192,24 @@ impl Links {
     }
 
     /// Looks at what one end of a link holds, which is bounded whatever its clock does (S1, S4).
-    pub(crate) fn on_view(
-        &self,
-        at: Micros,
-        process: Process,
-        peer: usize,
-        view: &View,
-        findings: &mut Findings,
-    ) {
-        let machines = (process.machine, peer);
-        let sending = view.connections.iter().filter(|one| one.standing == Standing::Sending).count();
-        if sending > 1 || view.connections.len() > MOST_CONNECTIONS {
-            findings.complain("S1", at, machines, format!("connections: {:?}", view.connections));
+    pub(crate) fn on_view(&self, sight: &Sight, findings: &mut Findings) {
+        let connections = &sight.view.connections;
+        let sending = connections.iter().filter(|one| one.standing == Standing::Sending).count();
+        if sending > 1 || connections.len() > MOST_CONNECTIONS {
+            let text = format!("connections: {connections:?}");
+            findings.complain("S1", sight.at, sight.machines(), text);
         }
-        let orders: BTreeSet<_> = view.connections.iter().map(|one| (one.generation, one.by_us)).collect();
-        if orders.len() < view.connections.len() {
-            let text = format!("two connections in one place: {:?}", view.connections);
-            findings.complain("S4", at, machines, text);
+        let orders: BTreeSet<_> = connections.iter().map(|one| (one.generation, one.by_us)).collect();
+        if orders.len() < connections.len() {
+            let text = format!("two connections in one place: {connections:?}");
+            findings.complain("S4", sight.at, sight.machines(), text);
         }
     }
 
     /// Looks for how long one end of a link has waited (S10). `round_trip` is the worst of the network now.
-    pub(crate) fn on_wait(
-        &mut self,
-        at: Micros,
-        process: Process,
-        peer: usize,
-        view: &View,
-        round_trip: Micros,
-        findings: &mut Findings,
-    ) {
-        let machines = (process.machine, peer);
-        let seen = self.seen.entry((process.number, peer)).or_default();
+    pub(crate) fn on_wait(&mut self, sight: &Sight, round_trip: Micros, findings: &mut Findings) {
+        let (at, view) = (sight.at, &sight.view);
+        let seen = self.seen.entry(sight.key()).or_default();
         let patience = 8 * (3 * round_trip + SECOND) + SECOND;
         let in_flight =
             view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);
@@ -234,28 +220,23 @@ impl Links {
         let silent = at.saturating_sub(since.max(seen.last_heard));
         if view.state == LinkState::Connected && in_flight && silent > patience {
             let text = format!("connected, with data in flight, and nothing heard for {silent} us");
-            findings.complain("S10", at, machines, text);
+            findings.complain("S10", at, sight.machines(), text);
             seen.last_heard = at;
         }
     }
 
     /// Compares what both ends of a pair say of the connections that both have (S4, S6).
-    pub(crate) fn agree(
-        &self,
-        at: Micros,
-        ends: ((Process, &View), (Process, &View)),
-        findings: &mut Findings,
-    ) {
-        let ((one, a), (other, b)) = ends;
+    pub(crate) fn agree(&self, one: &Sight, other: &Sight, findings: &mut Findings) {
+        let (a, b) = (&one.view, &other.view);
         for here in &a.connections {
             let Some(there) = b.connections.iter().find(|there| there.hash == here.hash) else { continue };
             if here.generation != there.generation || here.by_us == there.by_us {
                 let text = format!("one handshake, two results:\n  {here:?}\n  {there:?}");
-                findings.complain("S4", at, (one.machine, other.machine), text);
+                findings.complain("S4", one.at, one.machines(), text);
             }
             if here.bound && there.bound && (a.mine != b.theirs || a.theirs != b.mine) {
                 let text = format!("one connection, two sessions:\n  {a:?}\n  {b:?}");
-                findings.complain("S6", at, (one.machine, other.machine), text);
+                findings.complain("S6", one.at, one.machines(), text);
             }
         }
     }
@@ -266,13 +247,8 @@ impl Links {
     }
 
     /// Compares both ends of a pair that has come to rest (S2).
-    pub(crate) fn compare(
-        &self,
-        at: Micros,
-        ends: ((Process, &View), (Process, &View)),
-        findings: &mut Findings,
-    ) {
-        let ((one, a), (other, b)) = ends;
+    pub(crate) fn compare(&self, one: &Sight, other: &Sight, findings: &mut Findings) {
+        let (a, b) = (&one.view, &other.view);
         let agree = a.mine.is_some() && a.mine == b.theirs && a.theirs == b.mine;
         let name = |view: &View| {
             let sending = view.connections.iter().find(|one| one.standing == Standing::Sending);
@@ -285,7 +261,7 @@ impl Links {
         };
         if !agree || !same {
             let text = format!("the ends differ:\n  {a:?}\n  {b:?}");
-            findings.complain("S2", at, (one.machine, other.machine), text);
+            findings.complain("S2", one.at, one.machines(), text);
         }
     }
 

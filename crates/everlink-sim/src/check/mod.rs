@@ -16,6 +16,7 @@ pub(crate) mod mark;
 pub(crate) mod stream;
 
 use crate::clock::Micros;
+use crate::subject::View;
 
 /// How many complaints a run keeps; what comes after the first few rarely says more.
 const MOST: usize = 16;
@@ -70,4 +71,25 @@ pub(crate) struct Process {
     pub(crate) number: u32,
     pub(crate) machine: usize,
     pub(crate) identity: usize,
+}
+
+/// What was to be seen at one end of a link: when, in which process, towards which identity.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    pub(crate) at: Micros,
+    pub(crate) process: Process,
+    pub(crate) peer: usize,
+    pub(crate) view: View,
+}
+
+impl Sight {
+    /// Between which machines, as findings name them.
+    pub(crate) fn machines(&self) -> (usize, usize) {
+        (self.process.machine, self.peer)
+    }
+
+    /// Under which name observers keep books on this end.
+    pub(crate) fn key(&self) -> (u32, usize) {
+        (self.process.number, self.peer)
+    }
 }

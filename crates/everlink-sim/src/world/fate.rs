@@ -185,12 +185,7 @@ impl World {
                 self.machines[one].runs() && self.machines[other].runs()
             }
             Fault::Clone { machine, .. } => {
-                self.machines[machine].life.is_some()
-                    && self
-                        .machines
-                        .iter()
-                        .skip(self.settings.nodes)
-                        .any(|spare| spare.identity == machine && spare.life.is_none())
+                self.machines[machine].life.is_some() && self.spare(machine).is_some()
             }
             _ => true,
         }
@@ -290,12 +285,7 @@ impl World {
     }
 
     fn clone_identity(&mut self, machine: usize, lasts: Micros) {
-        let spare = self
-            .machines
-            .iter()
-            .skip(self.settings.nodes)
-            .find(|spare| spare.identity == machine && spare.life.is_none());
-        let Some(spare) = spare.map(|spare| spare.number) else { return };
+        let Some(spare) = self.spare(machine) else { return };
         self.force(spare);
         self.start(spare);
         if let Some(double) = self.machines[spare].process() {
@@ -305,6 +295,13 @@ impl World {
             self.tell(spare, about);
         }
         self.plan(self.now + lasts, Happening::Undo(Undo::StopClone(spare)));
+    }
+
+    /// A machine for a second process of an identity, if there is one that has none yet.
+    fn spare(&self, identity: usize) -> Option<usize> {
+        let mut spares = self.machines.iter().skip(self.settings.nodes);
+        let spare = spares.find(|spare| spare.identity == identity && spare.life.is_none());
+        spare.map(|spare| spare.number)
     }
 
     fn replay(&mut self) {

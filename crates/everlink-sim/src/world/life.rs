@@ -60,7 +60,7 @@ impl World {
     pub(crate) fn close(&mut self, machine: usize, peer: usize) {
         self.with(machine, |turn| {
             let (id, code) = (turn.directory.id(peer), u64::from(turn.process.number));
-            let session = subject::view(turn.endpoint, turn.now, id).map(|view| view.session);
+            let session = turn.sight(peer).map(|sight| sight.view.session);
             turn.observer.links.on_close(turn.process, peer);
             turn.observer.closes.on_close(turn.at, turn.process, peer, code, session);
             turn.endpoint.close(turn.now, id, code, "the simulated application had enough");

@@ -1,39 +1,38 @@
 //! What the observers look at every half second.
 
 use super::World;
-use crate::check::Process;
+use crate::check::Sight;
 use crate::clock::{Micros, SECOND};
-use crate::subject::{self, View};
+use crate::subject::LinkState;
 use std::collections::BTreeMap;
 
 impl World {
     pub(super) fn look(&mut self) {
-        let mut views: BTreeMap<(usize, usize), (Process, View)> = BTreeMap::new();
+        let mut sights: BTreeMap<(usize, usize), Sight> = BTreeMap::new();
         for number in 0..self.machines.len() {
             for peer in self.peers(number) {
-                views.extend(self.look_at(number, peer).map(|seen| ((number, peer), seen)));
+                sights.extend(self.look_at(number, peer).map(|sight| (sight.machines(), sight)));
             }
         }
-        for ((number, peer), (process, view)) in &views {
-            if let Some((other, back)) = views.get(&(*peer, *number)) {
-                let observer = &mut self.observer;
-                let ends = ((*process, view), (*other, back));
-                observer.links.agree(self.now, ends, &mut observer.findings);
+        let observer = &mut self.observer;
+        for (&(number, peer), here) in &sights {
+            if let Some(there) = sights.get(&(peer, number)) {
+                observer.links.agree(here, there, &mut observer.findings);
             }
         }
     }
 
-    fn look_at(&mut self, number: usize, peer: usize) -> Option<(Process, View)> {
-        let (at, round_trip) = (self.now, self.round_trip(number, peer));
-        let (process, view) = self.view(number, peer)?;
-        self.observer.on_view(at, process, peer, &view);
+    fn look_at(&mut self, number: usize, peer: usize) -> Option<Sight> {
+        let round_trip = self.round_trip(number, peer);
+        let sight = self.sight(number, peer)?;
+        self.observer.on_view(&sight);
         // Whoever sleeps, or whose clock stands still, cannot know how long something takes.
         let machine = &self.machines[number];
-        if machine.runs() && !machine.clock.is_frozen(at) {
-            self.observer.on_wait(at, process, peer, &view, round_trip);
-            self.check_ladder(process, peer);
+        if machine.runs() && !machine.clock.is_frozen(sight.at) {
+            self.observer.on_wait(&sight, round_trip);
+            self.check_ladder(&sight);
         }
-        Some((process, view))
+        Some(sight)
     }
 
     /// Looks with whom a machine has its sessions, if there may be more than one candidate (S8). What a datagram
@@ -44,46 +43,51 @@ impl World {
             if !self.observer.links.was_doubled(peer) {
                 continue;
             }
-            let Some((process, view)) = self.view(number, peer) else { continue };
-            let others = (0..self.machines.len()).filter(|other| self.machines[*other].identity == peer);
-            let others: Vec<_> = others.collect();
-            let others: Vec<_> = others.into_iter().filter_map(|other| self.view(other, identity)).collect();
-            self.observer.on_partner(self.now, (process, peer), &view, &others);
+            let Some(sight) = self.sight(number, peer) else { continue };
+            let others = self.machines_of(peer).into_iter();
+            let others: Vec<_> = others.filter_map(|other| self.sight(other, identity)).collect();
+            self.observer.on_partner(&sight, &others);
         }
     }
 
-    fn view(&mut self, number: usize, peer: usize) -> Option<(Process, View)> {
-        let (turn, _) = self.turn(number)?;
-        let view = subject::view(turn.endpoint, turn.now, turn.directory.id(peer))?;
-        Some((turn.process, view))
+    /// Looks at the link of a machine's process with `peer`, if there is one.
+    pub(crate) fn sight(&mut self, number: usize, peer: usize) -> Option<Sight> {
+        let (mut turn, _) = self.turn(number)?;
+        turn.sight(peer)
+    }
+
+    /// The machines that run the processes of an identity.
+    fn machines_of(&self, identity: usize) -> Vec<usize> {
+        let machines = self.machines.iter().filter(|machine| machine.identity == identity);
+        machines.map(|machine| machine.number).collect()
     }
 
     /// A link that owes and is not connected must go on trying, whatever came before (L3).
-    fn check_ladder(&mut self, process: Process, peer: usize) {
-        let key = (process.number, peer);
+    fn check_ladder(&mut self, sight: &Sight) {
+        let key = sight.key();
+        let (process, peer) = key;
         let observer = &mut self.observer;
-        let owes = observer.deliveries.waiting(process.number, peer) > 0;
-        let connected = observer.links.state(process.number, peer) == subject::LinkState::Connected;
+        let owes = observer.deliveries.waiting(process, peer) > 0;
+        let connected = observer.links.state(process, peer) == LinkState::Connected;
         let excused = observer.refused.get(&key).is_some_and(|until| *until > self.now);
-        let has_address = observer.links.has_address(process.number, peer);
+        let has_address = observer.links.has_address(process, peer);
         if !owes || connected || excused || !has_address {
             self.owed_since.remove(&key);
             return;
         }
         let since = *self.owed_since.entry(key).or_insert(self.now);
-        let silent = observer.links.silence(self.now, process.number, peer).min(self.now - since);
+        let silent = observer.links.silence(self.now, process, peer).min(self.now - since);
         if silent > crate::check::liveness::LONGEST_WAIT + SECOND {
             let text = format!("owes, is not connected, and has sent nothing for {silent} us");
-            observer.findings.complain("L3", self.now, (process.machine, peer), text);
+            observer.findings.complain("L3", self.now, sight.machines(), text);
             self.owed_since.insert(key, self.now);
         }
     }
 
     /// The worst round trip between a machine and the machines of an identity, as the network is now.
     pub(crate) fn round_trip(&mut self, machine: usize, peer: usize) -> Micros {
-        let others = (0..self.machines.len()).filter(|other| self.machines[*other].identity == peer);
-        let others: Vec<usize> = others.collect();
-        let times = others.into_iter().filter(|other| *other != machine).map(|other| {
+        let others = self.machines_of(peer).into_iter().filter(|other| *other != machine);
+        let times = others.map(|other| {
             self.fabric.link(machine, other).options.worst_delay()
                 + self.fabric.link(other, machine).options.worst_delay()
         });

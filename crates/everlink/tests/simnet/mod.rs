@@ -106,6 +106,12 @@ impl Net {
         self.change(|weather| weather.cut = cut);
     }
 
+    /// Lets virtual time pass, and no real time: the clock goes from each thing that is due to the next, so that
+    /// every datagram arrives and every endpoint acts at its moment. (`tokio::time::advance` would skip them.)
+    pub(crate) async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
     /// Virtual time since the beginning.
     pub(crate) fn elapsed(&self) -> Duration {
         self.lock().epoch.elapsed()

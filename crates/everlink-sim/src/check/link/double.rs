@@ -1,9 +1,9 @@
 //! Two processes with one key: nobody treats both as current, nobody is drawn to and fro, and it is told (S8).
 
 use super::{Links, pair};
-use crate::check::{Findings, Process};
+use crate::check::{Findings, Process, Sight};
 use crate::clock::{MILLI, Micros, SECOND};
-use crate::subject::{LinkState, View};
+use crate::subject::LinkState;
 
 /// How long a refusal for a double takes to be heard at most.
 const DOUBT: Micros = 20 * SECOND;
@@ -55,29 +55,21 @@ impl Links {
 
     /// Looks whether one end of a link has a session with one process of a doubled identity only, and how often it
     /// changes (S8). `others` are all processes of that identity. Tells whether it has just changed.
-    pub(crate) fn on_partner(
-        &mut self,
-        at: Micros,
-        end: (Process, usize),
-        view: &View,
-        others: &[(Process, View)],
-        findings: &mut Findings,
-    ) -> bool {
-        let (process, peer) = end;
-        let machines = (process.machine, peer);
-        let owner = |other: &View| view.theirs.is_some() && other.mine == view.theirs;
-        let partner = others.iter().find(|(_, other)| owner(other)).map(|(one, _)| one.number);
+    pub(crate) fn on_partner(&mut self, sight: &Sight, others: &[Sight], findings: &mut Findings) -> bool {
+        let (at, view) = (sight.at, &sight.view);
+        let owns = |other: &&Sight| view.theirs.is_some() && other.view.mine == view.theirs;
+        let partner = others.iter().find(owns).map(|other| other.process.number);
         for here in view.connections.iter().filter(|here| here.bound) {
-            let has = |other: &View| other.connections.iter().any(|there| there.hash == here.hash);
-            let far = others.iter().find(|(_, other)| has(other)).map(|(one, _)| one.number);
+            let has = |other: &&Sight| other.view.connections.iter().any(|there| there.hash == here.hash);
+            let far = others.iter().find(has).map(|other| other.process.number);
             if partner.is_some() && far.is_some() && far != partner {
                 let text =
                     format!("a session with process {partner:?} on a connection with {far:?}: {here:?}");
-                findings.complain("S8", at, machines, text);
+                findings.complain("S8", at, sight.machines(), text);
             }
         }
-        self.complain_of_silence(at, end, findings);
-        let seen = self.seen.entry((process.number, peer)).or_default();
+        self.complain_of_silence(sight, findings);
+        let seen = self.seen.entry(sight.key()).or_default();
         if view.theirs.is_none() {
             seen.partner = None;
         }
@@ -99,26 +91,26 @@ impl Links {
         let doubted = seen.state == Some(LinkState::Suspect) || seen.suspected == Some(at);
         if !doubted && at < when + SWITCH {
             let text = format!("back to process {partner} only {} us after leaving it", at - when);
-            findings.complain("S8", at, machines, text);
+            findings.complain("S8", at, sight.machines(), text);
         }
         true
     }
 
     /// Whoever came back to a process while its double lives has to have said so within a minute (S8).
-    fn complain_of_silence(&mut self, at: Micros, end: (Process, usize), findings: &mut Findings) {
-        let (process, peer) = end;
-        let Some(seen) = self.seen.get_mut(&(process.number, peer)) else { return };
+    fn complain_of_silence(&mut self, sight: &Sight, findings: &mut Findings) {
+        let Some(seen) = self.seen.get_mut(&sight.key()) else { return };
         let Some(untold) = seen.untold else { return };
         let told = self.duplicates.iter().any(|(when, one, other)| {
-            *when >= untold.since && pair(*one, *other) == pair(process.identity, peer)
+            *when >= untold.since && pair(*one, *other) == pair(sight.process.identity, sight.peer)
         });
         let over = untold.processes.iter().any(|one| self.dead.contains(one));
-        if told || over || at > untold.until {
+        let late = sight.at > untold.until;
+        if told || over || late {
             seen.untold = None;
         }
-        if !told && !over && at > untold.until {
+        if !told && !over && late {
             let text = format!("nobody was told of two processes with one key: {untold:?}");
-            findings.complain("S8", at, (process.machine, peer), text);
+            findings.complain("S8", sight.at, sight.machines(), text);
         }
     }
 
