@@ -53,10 +53,8 @@ async fn a_cut_in_the_middle(seed: u8) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_in_virtual_time_lives_through_a_cut_of_a_minute() {
-    let began = std::time::Instant::now();
     let log = a_cut_in_the_middle(1).await;
     assert!(log.iter().filter(|line| line.contains("received")).count() == MESSAGES as usize);
-    assert!(began.elapsed() < Duration::from_secs(20), "virtual time took {:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,8 +87,17 @@ impl Sending {
         Ok(())
     }
 
+    /// Verdicts are told as they come, also while there is no room for the line.
     async fn send(&mut self, line: Bytes) -> Result<(), Failure> {
-        let receipt = self.link.message(line).channel(CHANNEL).processed().send().await.map_err(refused)?;
+        let link = self.link.clone();
+        let accepting = link.message(line).channel(CHANNEL).processed().send();
+        tokio::pin!(accepting);
+        let receipt = loop {
+            tokio::select! {
+                accepted = &mut accepting => break accepted.map_err(refused)?,
+                Some(settled) = self.open.join_next() => self.settle(settled),
+            }
+        };
         self.count.accepted += 1;
         let number = self.count.accepted;
         if self.verbose {
