@@ -12,6 +12,9 @@ use everlink_proto::{
 };
 use pair::{Fate, Pair};
 
+/// How long a datagram is on its way.
+const ONE_WAY: Duration = Duration::from_millis(10);
+
 #[test]
 fn a_message_is_delivered_after_one_round_trip_of_handshake() {
     let mut pair = Pair::new();
@@ -177,4 +180,21 @@ fn what_was_sent_on_a_dead_connection_goes_out_on_the_next_and_arrives_once() {
     assert_eq!(pair.sides[1].bodies(), [&b"one"[..], b"two"]);
     assert_eq!(pair.sides[0].endpoint.stats().handshakes, 2);
     assert!(pair.sides.iter().all(|side| side.ends().is_empty()), "a session ended");
+}
+
+#[test]
+fn what_was_under_way_to_an_old_port_is_sent_again_once_the_new_one_is_proved() {
+    let mut pair = Pair::connected();
+    pair.sides[1].address.set_port(2_000);
+    let lost: Vec<_> = (0..3).map(|number| pair.send(0, &[number; 900])).collect();
+    pair.run_for(Duration::from_millis(5));
+    pair.send(1, b"from a new port");
+    pair.run_for(ONE_WAY);
+    assert_eq!(pair.sides[0].bodies(), [&b"from a new port"[..]]);
+    assert_eq!(pair.sides[1].bodies(), [&b"one"[..]]);
+
+    pair.run_for(ONE_WAY * 4 - Duration::from_micros(1));
+    assert_eq!(pair.sides[1].bodies().len(), 1 + lost.len());
+    pair.run_for(ONE_WAY);
+    assert!(lost.iter().all(|id| pair.sides[0].verdicts.get(id) == Some(&Verdict::Delivered)));
 }

@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
+mod late;
+
 const START: Instant = Instant::from_micros(5_000_000);
 const RTT: Duration = Duration::from_millis(100);
 

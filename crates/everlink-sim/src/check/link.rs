@@ -1,12 +1,14 @@
 //! The life of links as both ends tell it: states, connections, sessions (S1 to S4, S6, S10).
 
 use super::{Findings, Process, Sight, later};
-use crate::clock::{Micros, SECOND};
+use crate::clock::Micros;
 use crate::subject::{End, LinkState, Standing, View, declared};
 use double::{Double, Untold};
+use doubt::Path;
 use std::collections::{BTreeMap, BTreeSet};
 
 mod double;
+mod doubt;
 
 /// The most connections a link may receive on (SPEC 8.5).
 const MOST_CONNECTIONS: usize = 4;
@@ -20,7 +22,14 @@ struct Seen {
     state: Option<LinkState>,
     last_heard: Micros,
     last_sent: Micros,
+    /// The last look that saw nothing under way.
     owed_since: Option<Micros>,
+    /// What the last look saw of the connection that sends.
+    path: Path,
+    /// The look that saw that more packets were lost.
+    lost_at: Micros,
+    /// When the link was connected last, or its path found to be alive after a doubt.
+    connected: Micros,
     /// When the path began or ceased to be in doubt.
     suspected: Option<Micros>,
     /// Which process of the peer's the session is with, and which ones it was with, since when.
@@ -88,6 +97,9 @@ impl Links {
             findings.complain("S3", at, (process.machine, peer), text);
         }
         seen.state = Some(to);
+        if to == LinkState::Connected {
+            seen.connected = at;
+        }
         if from == LinkState::Suspect || to == LinkState::Suspect {
             seen.suspected = Some(at);
         }
@@ -180,6 +192,8 @@ impl Links {
         for (_, seen) in self.seen.range_mut((process, 0)..(process + 1, 0)) {
             seen.last_heard = later(seen.last_heard, lasted, at);
             seen.last_sent = later(seen.last_sent, lasted, at);
+            seen.connected = later(seen.connected, lasted, at);
+            seen.lost_at = later(seen.lost_at, lasted, at);
             seen.owed_since = seen.owed_since.map(|since| later(since, lasted, at));
             // By a clock that was set, it may be long ago that a process was left.
             seen.partners.retain(|_| lasted < Micros::MAX);
@@ -206,20 +220,29 @@ impl Links {
         }
     }
 
-    /// Looks for how long one end of a link has waited (S10). `round_trip` is the worst of the network now.
-    pub(crate) fn on_wait(&mut self, sight: &Sight, round_trip: Micros, findings: &mut Findings) {
+    /// Looks for how long one end of a link has waited (S10). The worst round trip of the network bounds nothing here:
+    /// `doubt` says why.
+    pub(crate) fn on_wait(&mut self, sight: &Sight, _: Micros, findings: &mut Findings) {
         let (at, view) = (sight.at, &sight.view);
         let seen = self.seen.entry(sight.key()).or_default();
-        let patience = 8 * (3 * round_trip + SECOND) + SECOND;
-        let in_flight =
-            view.connections.iter().any(|one| one.standing == Standing::Sending && one.in_flight > 0);
-        if !(view.state == LinkState::Connected && in_flight) {
-            seen.owed_since = None;
+        let connected = view.state == LinkState::Connected;
+        let sending = view.connections.iter().find(|one| one.standing == Standing::Sending);
+        if let Some(path) = sending.map(Path::from) {
+            seen.lost_at = if path.lost == seen.path.lost { seen.lost_at } else { at };
+            seen.last_heard = if path.tells_news(&seen.path) { at } else { seen.last_heard };
+            seen.path = path;
         }
+        let Some(path) = sending.filter(|one| connected && one.in_flight > 0) else {
+            seen.owed_since = Some(at);
+            return;
+        };
         let since = *seen.owed_since.get_or_insert(at);
-        let silent = at.saturating_sub(since.max(seen.last_heard));
-        if view.state == LinkState::Connected && in_flight && silent > patience {
-            let text = format!("connected, with data in flight, and nothing heard for {silent} us");
+        let silent =
+            at.saturating_sub(doubt::began(since.max(seen.connected), seen.last_heard, seen.lost_at));
+        let patience = doubt::patience(path.pto);
+        if silent > patience {
+            let text =
+                format!("connected, data in flight, and nothing heard for {silent} us, not {patience}");
             findings.complain("S10", at, sight.machines(), text);
             seen.last_heard = at;
         }
