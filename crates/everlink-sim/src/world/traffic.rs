@@ -39,7 +39,8 @@ impl World {
             format!("[{}] <- {from}: {origin:?} {kind:?}, {len} bytes", process.number)
         });
         self.observer.abuse.on_received(process, from, len, kind, origin);
-        if origin == Origin::Genuine && kind == Kind::Short {
+        // A copy of what the network had lost opens, and is a sign of life like any other.
+        if !matches!(origin, Origin::Damaged | Origin::Junk) && kind == Kind::Short {
             let sender = self.machines[parcel.sender].identity;
             self.observer.links.on_heard(self.now, process.number, sender);
         }
