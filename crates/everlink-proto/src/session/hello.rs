@@ -251,7 +251,7 @@ impl Continuity {
 
     /// Whether it comes from a process that was left, and the last switch is not long ago.
     fn was_left(&self, hello: &Hello) -> bool {
-        let present = self.their_incarnation() == Some(hello.incarnation);
+        let present = self.their_incarnation().or(self.last) == Some(hello.incarnation);
         self.switched && !present && self.left.contains(&Some(hello.incarnation))
     }
 

@@ -213,6 +213,16 @@ fn a_higher_counter_is_a_restart_whatever_the_dates_say() {
 }
 
 #[test]
+fn a_process_that_came_back_is_not_its_own_double_after_a_close() {
+    let mut continuity = begun();
+    continuity.on_hello(hello(2, B), order(6), Known::Silent);
+    continuity.on_switch_settled();
+    continuity.on_hello(hello(3, A), order(7), Known::Silent);
+    continuity.forget();
+    assert_eq!(continuity.on_hello(hello(4, A), order(8), Known::Silent), HelloOutcome::Begin);
+}
+
+#[test]
 fn a_process_that_was_left_over_a_close_does_not_come_back_at_once() {
     let mut continuity = begun();
     continuity.forget();
