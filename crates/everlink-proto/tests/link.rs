@@ -198,3 +198,29 @@ fn what_was_under_way_to_an_old_port_is_sent_again_once_the_new_one_is_proved() 
     pair.run_for(ONE_WAY);
     assert!(lost.iter().all(|id| pair.sides[0].verdicts.get(id) == Some(&Verdict::Delivered)));
 }
+
+// What was asked at the old port was forgotten with the rest, and nothing new was sent before the answer to it.
+#[test]
+fn a_side_with_nothing_under_way_sends_to_a_new_port_after_any_silence() {
+    for silence in [Duration::from_millis(100), Duration::from_secs(40)] {
+        for first_challenge_lost in [false, true] {
+            let mut pair = Pair::connected();
+            pair.run_for(silence);
+            pair.sides[1].address.set_port(2_000);
+            let mut to_lose = u32::from(first_challenge_lost);
+            pair.rule = Box::new(move |_, from, _| match (from, to_lose) {
+                (0, 1) => {
+                    to_lose = 0;
+                    Fate::Drop
+                }
+                _ => Fate::Deliver,
+            });
+            pair.send(1, b"from a new port");
+            // A lost challenge may be repeated when more has come from there: at the other side's first probe.
+            pair.run_for(Duration::from_millis(1_500));
+            let answer = pair.send(0, b"answer");
+            pair.run_for(ONE_WAY * 5);
+            assert_eq!(pair.sides[0].verdicts.get(&answer), Some(&Verdict::Delivered), "after {silence:?}");
+        }
+    }
+}

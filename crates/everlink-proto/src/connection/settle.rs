@@ -116,6 +116,14 @@ impl Connection {
         self.lose(&mut outcome, settled);
     }
 
+    /// The peer has moved: hands back what went where it was, and asks afresh whatever was asked there (SPEC 4.4).
+    pub(crate) fn follow(&mut self, now: Instant, settled: &mut Vec<Settled>) {
+        let mut outcome = Outcome::default();
+        self.path.recovery.declare_in_flight_lost(now, &mut outcome);
+        self.lose(&mut outcome, settled);
+        self.ping_due = true;
+    }
+
     fn lose(&mut self, outcome: &mut Outcome<Vec<Record>>, settled: &mut Vec<Settled>) {
         for record in outcome.lost.drain(..).flat_map(|(_, records)| records) {
             match record {

@@ -107,7 +107,7 @@ impl Endpoint {
         let Ok(payload) = Message1Payload::decode(&received.payload) else {
             return self.shared.stats.drop(DropReason::Malformed);
         };
-        if self.links.find(&received.peer).is_some_and(|key| self.links.get(key).is_leaving()) {
+        if self.links.find(&received.peer).is_some_and(|key| self.links.get(key).awaits_answer()) {
             return self.shared.stats.drop(DropReason::Leaving);
         }
         let held = self.held_generation(&received.peer);

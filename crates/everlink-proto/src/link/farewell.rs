@@ -176,7 +176,7 @@ impl Link {
             EndReason::ClosedByPeer { code: close.code, application: close.application }
         };
         self.end_session(ctx, reason, Some(key));
-        if ours_too {
+        if leaving {
             self.continuity.forget();
         } else {
             self.continuity.on_peer_closed();

@@ -170,10 +170,10 @@ impl Link {
         !self.closing.is_open()
     }
 
-    /// Whether the last word is said and its answer awaited. What this side has to show now is about to be forgotten,
-    /// so no handshake is answered (SPEC 8.6).
-    pub(crate) const fn is_leaving(&self) -> bool {
-        matches!(self.closing, Closing::Leaving(_))
+    /// Whether the last word is said and its answer can be expected. What this side has to show now is about to be
+    /// forgotten, so no handshake is answered (SPEC 8.6); where the path is in doubt, one may bring the answer.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        matches!(self.closing, Closing::Leaving(_)) && self.health() == Health::Usable
     }
 
     /// Whether nothing is left to do or say: after a close, unless a peer may ask for our answer to its own again.

@@ -186,7 +186,7 @@ impl Link {
         if moved != Moved::Nowhere {
             // What is under way went where the peer no longer is.
             let mut settled = Vec::new();
-            connection.give_up(&mut settled);
+            connection.follow(ctx.now, &mut settled);
             self.settle(settled);
         }
         self.addresses.on_proved(ctx.now, remote);

@@ -241,14 +241,15 @@ impl<R> Recovery<R> {
     /// Hands back whatever is under way as lost, because the path or its connection is given up.
     /// It says nothing about congestion, nor does it about reordering if they turn up after all.
     pub fn declare_all_lost(&mut self, out: &mut Outcome<R>) {
-        for number in self.ledger.base()..self.ledger.end() {
-            if let Some(sent) = self.ledger.take(number) {
-                self.stats.given_up += 1;
-                out.lost.push((number, sent.packet.records));
-            }
-        }
-        self.loss_time = None;
-        self.trim();
+        self.give_up(out, |_| true);
+    }
+
+    /// The same for what counts against the window, because the peer is elsewhere and has said so: whatever went
+    /// there to ask stays under way, and that nothing else was answered tells nothing any more.
+    pub fn declare_in_flight_lost(&mut self, now: Instant, out: &mut Outcome<R>) {
+        self.give_up(out, |packet| packet.in_flight);
+        self.probe_from = now;
+        self.probe_count = 0;
     }
 
     /// Starts the window and the back-off over: after an outage, what the path can carry is unknown.
@@ -443,6 +444,21 @@ impl<R> Recovery<R> {
         let reduced = self.controller.on_loss(now, loss);
         self.reordering.on_lost(losses.first(), losses.count(), reduced);
         self.set_pace();
+    }
+
+    fn give_up(&mut self, out: &mut Outcome<R>, which: impl Fn(&SentPacket<R>) -> bool) {
+        for number in self.ledger.base()..self.ledger.end() {
+            let chosen = matches!(self.ledger.slot(number), Some(Slot::Sent(sent)) if which(&sent.packet));
+            if !chosen {
+                continue;
+            }
+            if let Some(sent) = self.ledger.take(number) {
+                self.stats.given_up += 1;
+                out.lost.push((number, sent.packet.records));
+            }
+        }
+        self.loss_time = None;
+        self.trim();
     }
 
     fn trim(&mut self) {
