@@ -160,8 +160,8 @@ impl Observer {
     }
 
     /// Looks for how long one end of a link has waited, whose clock goes. `round_trip` is the worst of the network now.
-    pub(crate) fn on_wait(&mut self, sight: &Sight, round_trip: Micros) {
-        self.links.on_wait(sight, round_trip, &mut self.findings);
+    pub(crate) fn on_wait(&mut self, sight: &Sight) {
+        self.links.on_wait(sight, &mut self.findings);
         self.drains.on_view(sight, &mut self.findings);
         self.closes.on_view(sight, &mut self.findings);
     }

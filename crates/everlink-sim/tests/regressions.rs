@@ -136,3 +136,25 @@ fn a_round_trip_across_a_sleep_is_no_measurement() {
 fn last_words_that_move_get_no_more_time() {
     holds(2_299);
 }
+
+// Both sides drew a new half at a close: a message 2 with the one that was drawn away, or with that of a side that still
+// waited for the answer to its CLOSE, began a session that was none.
+#[test]
+fn a_close_is_no_reason_for_another_session_to_be_forgotten() {
+    holds(299);
+    holds(405_495);
+}
+
+// A process that had been left for its double and had come back was refused as a double of itself after a close.
+#[test]
+fn a_process_that_came_back_is_taken_after_a_close() {
+    holds(1_313);
+}
+
+// A cut was to be noticed within the patience of a check that allowed far more than it takes.
+#[test]
+fn a_copy_of_a_lost_packet_is_a_sign_of_life() {
+    holds(620);
+    holds(1_637);
+    holds(1_977);
+}

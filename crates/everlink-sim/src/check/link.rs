@@ -222,7 +222,7 @@ impl Links {
 
     /// Looks for how long one end of a link has waited (S10). The worst round trip of the network bounds nothing here:
     /// `doubt` says why.
-    pub(crate) fn on_wait(&mut self, sight: &Sight, _: Micros, findings: &mut Findings) {
+    pub(crate) fn on_wait(&mut self, sight: &Sight, findings: &mut Findings) {
         let (at, view) = (sight.at, &sight.view);
         let seen = self.seen.entry(sight.key()).or_default();
         let connected = view.state == LinkState::Connected;

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::check::Sight;
-use crate::clock::{Micros, SECOND};
+use crate::clock::SECOND;
 use crate::subject::LinkState;
 use std::collections::BTreeMap;
 
@@ -23,13 +23,12 @@ impl World {
     }
 
     fn look_at(&mut self, number: usize, peer: usize) -> Option<Sight> {
-        let round_trip = self.round_trip(number, peer);
         let sight = self.sight(number, peer)?;
         self.observer.on_view(&sight);
         // Whoever sleeps, or whose clock stands still, cannot know how long something takes.
         let machine = &self.machines[number];
         if machine.runs() && !machine.clock.is_frozen(sight.at) {
-            self.observer.on_wait(&sight, round_trip);
+            self.observer.on_wait(&sight);
             self.check_ladder(&sight);
         }
         Some(sight)
@@ -82,15 +81,5 @@ impl World {
             observer.findings.complain("L3", self.now, sight.machines(), text);
             self.owed_since.insert(key, self.now);
         }
-    }
-
-    /// The worst round trip between a machine and the machines of an identity, as the network is now.
-    pub(crate) fn round_trip(&mut self, machine: usize, peer: usize) -> Micros {
-        let others = self.machines_of(peer).into_iter().filter(|other| *other != machine);
-        let times = others.map(|other| {
-            self.fabric.link(machine, other).options.worst_delay()
-                + self.fabric.link(other, machine).options.worst_delay()
-        });
-        times.max().unwrap_or(0)
     }
 }
