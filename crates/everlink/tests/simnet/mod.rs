@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -106,10 +106,13 @@ impl Net {
         self.change(|weather| weather.cut = cut);
     }
 
-    /// Lets virtual time pass, and no real time: the clock goes from each thing that is due to the next, so that
-    /// every datagram arrives and every endpoint acts at its moment. (`tokio::time::advance` would skip them.)
+    /// Lets virtual time pass: the clock goes from each thing that is due to the next, so that every datagram arrives
+    /// and every endpoint acts at its moment. No real time passes: it panics where the clock is not a paused one.
     pub(crate) async fn pass(&self, time: Duration) {
-        tokio::time::sleep(time).await;
+        tokio::time::advance(Duration::ZERO).await;
+        let clock = Virtual { epoch: self.lock().epoch };
+        let (mut alarm, until) = (clock.timer().unwrap(), clock.now() + time);
+        poll_fn(|cx| alarm.poll_until(cx, until)).await.unwrap();
     }
 
     /// Virtual time since the beginning.
