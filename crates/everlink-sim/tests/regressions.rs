@@ -111,6 +111,13 @@ fn losses_without_a_queue_leave_a_window_worth_having() {
     holds(1_079);
 }
 
+// And ten packets in more than a second, of which eight arrive, were too few for megabytes as well.
+#[test]
+fn a_long_path_that_loses_packets_is_not_kept_slower_than_a_short_one() {
+    holds(404_357);
+    holds(608_090);
+}
+
 // A burst of ten packets into a buffer of one lost eight, however low the rate was.
 #[test]
 fn a_small_window_is_spread_over_the_round_trip() {

@@ -24,7 +24,7 @@ use core::time::Duration;
 
 pub use self::ack::{AckTracker, MAX_ACK_DELAY, MAX_ACK_RANGES};
 pub use self::answer::{AckError, Outcome, SendBudget, SentPacket, Stats, Timeout};
-use self::congestion::{Algorithm, Controller, Loss};
+use self::congestion::{Algorithm, Controller, Loss, Passage};
 use self::delivery::Delivery;
 pub use self::ledger::MAX_PACKETS;
 use self::ledger::{Ledger, Sent, Slot};
@@ -439,7 +439,8 @@ impl<R> Recovery<R> {
             self.rtt.restart_min();
             self.stats.persistent += 1;
         }
-        let unqueued = (!self.rtt.shows_queue()).then(|| self.delivery.best());
+        let passage = || Passage { bytes: self.delivery.best(), round_trip: self.rtt.min() };
+        let unqueued = (!self.rtt.shows_queue()).then(passage);
         let loss = Loss { sent_at: newest, persistent, unqueued };
         let reduced = self.controller.on_loss(now, loss);
         self.reordering.on_lost(losses.first(), losses.count(), reduced);

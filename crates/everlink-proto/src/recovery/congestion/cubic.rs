@@ -6,7 +6,9 @@
 
 use core::time::Duration;
 
-use super::{Controller, Loss, RecoveryPeriod, initial_window, least_window, maximum_window, minimum_window};
+use super::{
+    Controller, Loss, Passage, RecoveryPeriod, initial_window, least_window, maximum_window, minimum_window,
+};
 use crate::recovery::rtt::Rtt;
 use crate::time::Instant;
 
@@ -138,7 +140,7 @@ impl Cubic {
         }
     }
 
-    fn reduce(&mut self, now: Instant, unqueued: Option<u64>) {
+    fn reduce(&mut self, now: Instant, unqueued: Option<Passage>) {
         self.before = Some(Before {
             window: self.window,
             threshold: self.threshold,

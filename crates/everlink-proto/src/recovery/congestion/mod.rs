@@ -7,11 +7,12 @@ mod cubic;
 mod new_reno;
 
 use core::fmt;
+use core::time::Duration;
 
 use self::cubic::Cubic;
 use self::new_reno::NewReno;
 use super::ledger::MAX_PACKETS;
-use super::rtt::Rtt;
+use super::rtt::{INITIAL_RTT, Rtt};
 use crate::time::Instant;
 
 /// The congestion controller of one path.
@@ -57,9 +58,18 @@ pub struct Loss {
     pub sent_at: Instant,
     /// Nothing came through for several probe timeouts (RFC 9002, 7.6).
     pub persistent: bool,
-    /// How many bytes arrive in a round trip, if round trips are as short as they can be: then no queue is the reason
-    /// for the loss, and fewer packets would only be fewer.
-    pub unqueued: Option<u64>,
+    /// What passes nevertheless, if round trips are as short as they can be: then no queue is the reason for the loss,
+    /// and fewer packets would only be fewer.
+    pub unqueued: Option<Passage>,
+}
+
+/// What a path without a queue lets pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// How many bytes arrive in a round trip.
+    pub bytes: u64,
+    /// How long that takes.
+    pub round_trip: Duration,
 }
 
 /// The controllers there are.
@@ -95,12 +105,23 @@ const fn minimum_window(max_datagram: u64) -> u64 {
 }
 
 /// Where a reduction stops. Without a sign of a queue that is a quarter above what arrives in a round trip, as in TCP
-/// Westwood (Mascolo 2001), but at most the initial window, which any path may be tried with (RFC 9002, 7.2). So a path
-/// that loses up to a fifth at random keeps its ten packets instead of two, and takes seconds for a megabyte instead of
-/// minutes; one that is policed is not sent more than a quarter above its rate (SPEC 6.1).
-fn least_window(max_datagram: u64, window: u64, unqueued: Option<u64>) -> u64 {
-    let arrives = unqueued.map_or(0, |bytes| bytes.saturating_mul(5) / 4);
-    arrives.min(initial_window(max_datagram)).min(window).max(minimum_window(max_datagram))
+/// Westwood (Mascolo 2001), but at most what any path may be tried with. So a path that loses a fifth at random keeps its
+/// ten packets instead of two, and takes seconds for a megabyte instead of minutes; one that is policed is not sent more
+/// than a quarter above its rate (SPEC 6.1).
+fn least_window(max_datagram: u64, window: u64, unqueued: Option<Passage>) -> u64 {
+    let kept = unqueued.map_or(0, |passage| {
+        let passes = passage.bytes.saturating_mul(5) / 4;
+        passes.min(tried_window(max_datagram, passage.round_trip))
+    });
+    kept.min(window).max(minimum_window(max_datagram))
+}
+
+/// What any path may be tried with: the initial window, in the time that is assumed of a round trip before one was
+/// measured (RFC 9002, 7.2 and 6.2.2). One that takes longer is not sent less for it in a second.
+fn tried_window(max_datagram: u64, round_trip: Duration) -> u64 {
+    let (longer, usual) = (round_trip.max(INITIAL_RTT).as_millis(), INITIAL_RTT.as_millis());
+    let window = u128::from(initial_window(max_datagram)) * longer / usual;
+    u64::try_from(window).unwrap_or(u64::MAX)
 }
 
 /// What a window never goes above: as many packets as the ledger holds.

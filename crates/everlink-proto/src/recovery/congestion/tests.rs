@@ -122,22 +122,44 @@ fn new_reno_adds_a_packet_per_window() {
 #[test]
 fn losses_without_a_queue_take_the_window_no_lower_than_a_quarter_above_what_arrives() {
     for (arrives, least) in [(9_600, 12_000), (1_000_000, 12_000), (4_000, 5_000), (0, 2 * PACKET)] {
-        each(|mut controller| {
-            controller.inherit(60_000, None);
-            for step in 2..40 {
-                let sent_at = LATER + Duration::from_secs(step);
-                controller.on_loss(sent_at, Loss { unqueued: Some(arrives), ..loss(sent_at) });
-            }
-            assert_eq!(controller.window(), least);
-        });
+        assert_eq!(least_after_losses(arrives, Duration::from_millis(10)), [least; 2]);
     }
+}
+
+#[test]
+fn a_long_round_trip_does_not_make_the_least_rate_smaller() {
+    for (round_trip, least) in [(333, 12_000), (666, 24_000), (1_332, 48_000)] {
+        assert_eq!(least_after_losses(1_000_000, Duration::from_millis(round_trip)), [least; 2]);
+    }
+    assert_eq!(
+        least_after_losses(16_000, Duration::from_millis(1_332)),
+        [20_000; 2],
+        "it is what arrives, no more"
+    );
+}
+
+/// The windows of both controllers after many losses.
+fn least_after_losses(arrives: u64, round_trip: Duration) -> [u64; 2] {
+    [Algorithm::Cubic, Algorithm::NewReno].map(|algorithm| {
+        let mut controller = algorithm.build(PACKET);
+        controller.inherit(600_000, None);
+        for step in 2..40 {
+            let sent_at = LATER + Duration::from_secs(step);
+            let unqueued = Some(Passage { bytes: arrives, round_trip });
+            controller.on_loss(sent_at, Loss { unqueued, ..loss(sent_at) });
+        }
+        controller.window()
+    })
 }
 
 #[test]
 fn a_small_window_is_not_raised_by_a_loss() {
     each(|mut controller| {
         controller.inherit(3 * PACKET, None);
-        controller.on_loss(LATER, Loss { unqueued: Some(12_000), ..loss(NOW) });
+        controller.on_loss(
+            LATER,
+            Loss { unqueued: Some(Passage { bytes: 12_000, round_trip: INITIAL_RTT }), ..loss(NOW) },
+        );
         assert_eq!(controller.window(), 3 * PACKET);
     });
 }
