@@ -1,4 +1,5 @@
-//! How a command ends: its exit code, and one line on standard error if it did not do what it was asked.
+//! How a command speaks and ends: lines, numbers for people, its exit code, and one line on standard error if it did not
+//! do what it was asked.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -78,4 +79,27 @@ pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}")?;
     out.flush()
+}
+
+/// A number with its thousands set apart.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(' ');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_set_in_groups() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1 000", "1 234 567"]);
+    }
 }

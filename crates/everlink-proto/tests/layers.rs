@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 6] = [
 const SURFACE: [&str; 5] = ["config", "error", "event", "router", "stats"];
 
 /// Who may name a neighbour or somebody above it, and why.
-const EXCEPTIONS: [(&str, &str, &str); 8] = [
+const EXCEPTIONS: [(&str, &str, &str); 7] = [
     ("ticket", "wire", "a ticket is bytes, read by the same cursor as packets"),
     ("wire", "id", "identifiers are fields of frames"),
     ("id", "base32", "identifiers are written as text"),
@@ -34,7 +34,6 @@ const EXCEPTIONS: [(&str, &str, &str); 8] = [
     ("ticket", "base32", "a ticket is text"),
     ("stream", "session", "streams end with their session and live on its credit"),
     ("session", "stream", "the session owns the streams"),
-    ("path", "connection", "a path's ledger holds the records of its owner"),
 ];
 
 /// The order of connections is a pure table of the link's, and a connection knows its place in it.

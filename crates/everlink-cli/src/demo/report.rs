@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::ledger::{Disruption, Tally};
 use super::script::Kind;
-use super::view::grouped;
+use crate::output::grouped;
 
 /// At most this share of the accepted messages may end in doubt.
 const MOST_UNKNOWN_PERCENT: u64 = 2;

@@ -10,6 +10,7 @@ use super::ledger::{Disruption, Ledger};
 use super::report::Report;
 use super::script::Kind;
 use super::shim::Shim;
+use crate::output::grouped;
 
 /// How often the picture is drawn anew.
 const FRAME: Duration = Duration::from_millis(100);
@@ -281,19 +282,6 @@ fn millis(time: Duration) -> String {
     format!("{} ms", grouped(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
 }
 
-/// A number with its thousands set apart.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(' ');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,11 +294,6 @@ mod tests {
         let ledger = Ledger::new(1);
         let cut = ledger.began(Kind::Cut, Side::Alice);
         (ledger, Shim::start(1).unwrap(), cut)
-    }
-
-    #[test]
-    fn numbers_are_set_in_groups() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1 000", "1 234 567"]);
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub(crate) struct Connection {
     pub(crate) born: Instant,
     pub(crate) handshake_hash: [u8; 32],
     pub(crate) keys: PacketKeys,
-    pub(crate) path: Path,
+    pub(crate) path: Path<Record>,
     pub(crate) last_heard: Instant,
     /// Our HELLO, while it rides on every packet (SPEC 8.1).
     pub(crate) hello: Option<Hello>,

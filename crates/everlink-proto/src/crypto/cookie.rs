@@ -11,7 +11,7 @@ use core::time::Duration;
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
 use zeroize::ZeroizeOnDrop;
 
-use super::macs::{self, MAC_LEN};
+use super::macs::{self, Cookie, MAC_LEN};
 use super::{TAG_LEN, blake};
 use crate::id::PeerId;
 use crate::rng::Rng;
@@ -32,16 +32,6 @@ pub const VERSIONS_BODY_LEN: usize = NONCE_LEN + MAX_VERSIONS + TAG_LEN;
 pub const MAX_VERSIONS: usize = 8;
 
 const NONCE_LEN: usize = 24;
-
-/// Proof that its holder receives at an address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cookie([u8; 16]);
-
-impl Cookie {
-    pub(super) fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
 
 /// The bytes of an address that a cookie is made for: 16 of the address (IPv4 as RFC 4291 2.5.5.2
 /// maps it, so that both kinds of socket agree), 2 of the port.

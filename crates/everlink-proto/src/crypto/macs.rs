@@ -6,7 +6,6 @@
 use subtle::ConstantTimeEq;
 
 use super::blake;
-use super::cookie::Cookie;
 use crate::id::PeerId;
 
 /// Bytes of one mac.
@@ -27,6 +26,10 @@ impl Mac1Key {
     }
 }
 
+/// Proof that its holder receives at an address: the key of `mac2` on messages from there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cookie(pub(super) [u8; 16]);
+
 /// Fills in the last [`MACS_LEN`] bytes of `datagram`. Without a cookie, mac2 is zero.
 ///
 /// # Panics
@@ -36,7 +39,7 @@ pub fn write_macs(datagram: &mut [u8], key: &Mac1Key, cookie: Option<&Cookie>) {
     let (before, macs) =
         datagram.split_last_chunk_mut::<MACS_LEN>().expect("handshake messages end with two macs");
     let mac1 = blake::keyed_16(&key.0, &[before]);
-    let mac2 = cookie.map_or([0; MAC_LEN], |cookie| blake::keyed_16(cookie.as_bytes(), &[before, &mac1]));
+    let mac2 = cookie.map_or([0; MAC_LEN], |cookie| blake::keyed_16(&cookie.0, &[before, &mac1]));
     macs[..MAC_LEN].copy_from_slice(&mac1);
     macs[MAC_LEN..].copy_from_slice(&mac2);
 }
@@ -48,9 +51,8 @@ pub fn verify_mac1(datagram: &[u8], key: &Mac1Key) -> bool {
 
 /// Whether the sender of `datagram` holds `cookie`.
 pub fn verify_mac2(datagram: &[u8], cookie: &Cookie) -> bool {
-    split(datagram).is_some_and(|(before, mac1, mac2)| {
-        blake::keyed_16(cookie.as_bytes(), &[before, mac1]).ct_eq(mac2).into()
-    })
+    split(datagram)
+        .is_some_and(|(before, mac1, mac2)| blake::keyed_16(&cookie.0, &[before, mac1]).ct_eq(mac2).into())
 }
 
 /// The `mac1` of a datagram, to which answers to it are bound. `None` if it is too short.

@@ -11,9 +11,9 @@ use crate::{
     connection::{Birth, Connection},
     crypto::{
         Role, Suite,
-        cookie::{Cookie, open_cookie},
+        cookie::open_cookie,
         keys::PacketKeys,
-        macs::{self, Mac1Key},
+        macs::{self, Cookie, Mac1Key},
         noise::{Initiator, Secrets},
     },
     event::Event,

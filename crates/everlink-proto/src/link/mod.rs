@@ -44,7 +44,7 @@ pub use self::{
 };
 use crate::{
     connection::{Bound, Connection, Goodbye, Offer, Slot},
-    crypto::cookie::Cookie,
+    crypto::macs::Cookie,
     event::{Deadline, Event, Reason},
     id::PeerId,
     session::{Continuity, Phase, Session, SessionEvent, Side},

@@ -6,7 +6,6 @@ use core::{net::SocketAddr, time::Duration};
 
 pub(crate) use self::migration::{Migration, Moved};
 use crate::{
-    connection::Record,
     crypto::replay::ReplayWindow,
     id::{ConnectionId, Token},
     recovery::{AckTracker, Recovery, SentPacket, congestion::Algorithm},
@@ -33,12 +32,12 @@ pub(crate) struct PathIds {
     pub(crate) remote_token: Token,
 }
 
-/// One way to the peer.
+/// One way to the peer, on which packets carry records of `R`.
 #[derive(Debug)]
-pub(crate) struct Path {
+pub(crate) struct Path<R> {
     pub(crate) number: u32,
     pub(crate) ids: PathIds,
-    pub(crate) recovery: Recovery<Vec<Record>>,
+    pub(crate) recovery: Recovery<Vec<R>>,
     pub(crate) acks: AckTracker,
     pub(crate) replay: ReplayWindow,
     pub(crate) migration: Migration,
@@ -54,7 +53,7 @@ struct Suspicion {
     first_probe: u64,
 }
 
-impl Path {
+impl<R> Path<R> {
     /// The first path of a connection (SPEC 2.11). `proved` says that the peer is known to be at `remote`.
     pub(crate) fn first(remote: SocketAddr, proved: bool, ids: PathIds, algorithm: Algorithm) -> Self {
         Self {
@@ -139,7 +138,7 @@ impl Path {
     }
 
     /// A packet goes out.
-    pub(crate) fn on_sent(&mut self, now: Instant, number: u64, packet: SentPacket<Vec<Record>>) {
+    pub(crate) fn on_sent(&mut self, now: Instant, number: u64, packet: SentPacket<Vec<R>>) {
         self.last_sent = Some(number);
         self.recovery.on_sent(now, number, packet);
     }
