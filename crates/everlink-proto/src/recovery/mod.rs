@@ -9,6 +9,7 @@
 //! silence: the owner probes on its own schedule, and acknowledgements that do come still count.
 
 mod ack;
+mod acked;
 mod answer;
 pub mod congestion;
 mod delivery;
@@ -23,12 +24,12 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 
 pub use self::ack::{AckTracker, MAX_ACK_DELAY, MAX_ACK_RANGES};
+use self::acked::Credit;
 pub use self::answer::{AckError, Outcome, SendBudget, SentPacket, Stats, Timeout};
-use self::congestion::{Algorithm, Controller, Loss, Passage};
+use self::congestion::{Algorithm, Controller};
 use self::delivery::Delivery;
+use self::ledger::Ledger;
 pub use self::ledger::MAX_PACKETS;
-use self::ledger::{Ledger, Sent, Slot};
-use self::loss::Losses;
 use self::numbers::Numbers;
 use self::pacer::Pacer;
 pub use self::reordering::PACKET_THRESHOLD;
@@ -36,9 +37,6 @@ use self::reordering::Reordering;
 pub use self::rtt::{GRANULARITY, INITIAL_RTT, Rtt};
 use crate::rng::Rng;
 use crate::time::Instant;
-
-/// Losses without a break over this many probe timeouts are persistent congestion (RFC 9002, 7.6.1).
-const PERSISTENT_TIMEOUTS: u32 = 3;
 
 /// The back-off of probe timeouts stops doubling here: about five minutes at a typical timeout. An
 /// owner that declares paths suspect never gets near it.
@@ -83,16 +81,6 @@ pub struct Recovery<R> {
     /// Packets that one acknowledgement settled, kept for its buffer.
     credits: Vec<Credit>,
     stats: Stats,
-}
-
-/// What congestion control needs to know of an acknowledged packet.
-#[derive(Clone, Copy, Debug)]
-struct Credit {
-    number: u64,
-    sent_at: Instant,
-    delivered: u64,
-    bytes: u64,
-    ack_eliciting: bool,
 }
 
 impl<R> Recovery<R> {
@@ -331,139 +319,6 @@ impl<R> Recovery<R> {
     fn probe_time(&self) -> Option<Instant> {
         let armed = self.ledger.is_eliciting() && !self.suspect;
         armed.then(|| self.probe_from + (self.pto() * (1 << self.probe_count.min(MAX_BACKOFF))).min(MAX_WAIT))
-    }
-
-    /// Looks for packets that were declared lost and were merely late: the path reorders and is given more time,
-    /// and a reduction for which there was no reason is taken back.
-    fn find_late(&mut self, ranges: &[RangeInclusive<u64>]) -> u64 {
-        if !self.ledger.has_lost() {
-            return 0;
-        }
-        let began = self.reordering.episode_began();
-        let (mut late, mut of_episode) = (0, 0);
-        for range in ranges.iter().filter(|range| !range.is_empty()) {
-            for number in self.ledger.find_lost(range) {
-                late += 1;
-                of_episode += u64::from(number >= began);
-            }
-        }
-        if late > 0 {
-            self.stats.spurious += late;
-            if self.reordering.on_late(of_episode) {
-                self.controller.undo();
-                self.set_pace();
-            }
-        }
-        late
-    }
-
-    /// Takes newly acknowledged packets out of the ledger, oldest first.
-    fn collect_acked(&mut self, ranges: &[RangeInclusive<u64>], out: &mut Outcome<R>) {
-        self.credits.clear();
-        for range in ranges.iter().rev() {
-            for number in self.ledger.clip(range) {
-                let Some(Sent { at, delivered, packet }) = self.ledger.take(number) else { continue };
-                let (bytes, ack_eliciting) = (packet.bytes_in_flight(), packet.ack_eliciting);
-                self.credits.push(Credit { number, sent_at: at, delivered, bytes, ack_eliciting });
-                out.acked.push((number, packet.records));
-            }
-        }
-        self.stats.acked += self.credits.len() as u64;
-    }
-
-    /// A sample needs the largest number to be news and the peer to have had a reason to answer
-    /// (RFC 9002, 5.1).
-    fn sample_rtt(&mut self, now: Instant, largest: u64, ack_delay: Duration) {
-        // The answer to a challenge elsewhere tells how far that is.
-        let counts = |it: &&Credit| {
-            it.number == largest && it.sent_at >= self.sampled_since && (it.bytes > 0 || !it.ack_eliciting)
-        };
-        let newest = self.credits.iter().find(counts);
-        if let Some(newest) = newest.filter(|_| self.credits.iter().any(|credit| credit.ack_eliciting)) {
-            let sample = now.saturating_since(newest.sent_at);
-            self.rtt.update(sample, ack_delay.min(MAX_ACK_DELAY));
-            self.measured_since.get_or_insert(now);
-        }
-    }
-
-    fn grow_window(&mut self, now: Instant) {
-        let in_flight = |credit: &&Credit| credit.bytes > 0;
-        for credit in self.credits.iter().filter(in_flight) {
-            self.delivery.add(credit.bytes);
-            if credit.sent_at >= self.judged_since {
-                let app_limited = credit.number >= self.window_tried_below;
-                self.controller.on_ack(now, credit.sent_at, credit.bytes, &self.rtt, app_limited);
-            }
-        }
-        if let Some(newest) = self.credits.iter().rfind(in_flight) {
-            self.delivery.on_round(now, newest.delivered, self.rtt.smoothed());
-        }
-        self.set_pace();
-    }
-
-    /// RFC 9002, 6.1. Packets are looked at in the order they were sent, so the first that is not
-    /// lost is also the first that will be.
-    fn detect_lost(&mut self, now: Instant, out: &mut Outcome<R>) {
-        self.loss_time = None;
-        let (mut losses, delay) = (Losses::default(), self.reordering.stretch(self.rtt.loss_delay()));
-        for number in self.ledger.base()..self.largest_acked.unwrap_or(0) {
-            match self.ledger.slot(number) {
-                Some(Slot::Sent(sent)) if !self.is_overtaken(number) && now < sent.at + delay => {
-                    self.loss_time = Some(sent.at + delay);
-                    break;
-                }
-                Some(Slot::Settled) => losses.interrupt(),
-                _ => {}
-            }
-            if let Some(Sent { at, packet, .. }) = self.ledger.lose(number) {
-                if at >= self.judged_since {
-                    losses.add(at, number, &packet, self.measured_since);
-                }
-                self.stats.lost += 1;
-                out.lost.push((number, packet.records));
-            }
-        }
-        self.shrink_window(now, &losses);
-        self.trim();
-    }
-
-    fn is_overtaken(&self, number: u64) -> bool {
-        let threshold = self.reordering.packet_threshold();
-        self.largest_acked.is_some_and(|largest| number.saturating_add(threshold) <= largest)
-    }
-
-    fn shrink_window(&mut self, now: Instant, losses: &Losses) {
-        let Some(newest) = losses.newest() else { return };
-        let persistent = losses.longest_run() > self.pto() * PERSISTENT_TIMEOUTS;
-        if persistent {
-            self.rtt.restart_min();
-            self.stats.persistent += 1;
-        }
-        let passage = || Passage { bytes: self.delivery.best(), round_trip: self.rtt.min() };
-        let unqueued = (!self.rtt.shows_queue()).then(passage);
-        let loss = Loss { sent_at: newest, persistent, unqueued };
-        let reduced = self.controller.on_loss(now, loss);
-        self.reordering.on_lost(losses.first(), losses.count(), reduced);
-        self.set_pace();
-    }
-
-    fn give_up(&mut self, out: &mut Outcome<R>, which: impl Fn(&SentPacket<R>) -> bool) {
-        for number in self.ledger.base()..self.ledger.end() {
-            let chosen = matches!(self.ledger.slot(number), Some(Slot::Sent(sent)) if which(&sent.packet));
-            if !chosen {
-                continue;
-            }
-            if let Some(sent) = self.ledger.take(number) {
-                self.stats.given_up += 1;
-                out.lost.push((number, sent.packet.records));
-            }
-        }
-        self.loss_time = None;
-        self.trim();
-    }
-
-    fn trim(&mut self) {
-        self.ledger.trim(self.largest_acked.unwrap_or(0));
     }
 
     fn set_pace(&mut self) {
