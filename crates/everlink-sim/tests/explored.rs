@@ -460,20 +460,27 @@ fn meet((before, past): &History, at: usize, order: Order, known: Known) -> (His
 fn others(state: &History, seen: &mut Rows) -> Vec<History> {
     let mut after = Vec::new();
     let phase = state.1.phase();
-    for (name, answered) in [("an answer", true), ("silence", false)] {
+    for (name, known) in
+        [("an answer", Known::Alive), ("silence", Known::Silent), ("a later life", Known::Later)]
+    {
         let (mut continuity, mut past) = state.clone();
-        let follows = match (continuity.on_check_result(answered), past.asked) {
+        let follows = match (continuity.on_check_result(known), past.asked) {
             (None, None) => {
                 assert_eq!(continuity, state.0);
                 "nothing"
             }
             (Some(CheckOutcome::Duplicate(order)), Some((_, asked))) => {
-                assert!(answered && order == asked);
+                assert!(known == Known::Alive && order == asked);
                 past.asked = None;
                 "is a double"
             }
+            (Some(CheckOutcome::Stale(order)), Some((_, asked))) => {
+                assert!(known == Known::Later && order == asked);
+                past.asked = None;
+                "is stale"
+            }
             (Some(CheckOutcome::EndThenBegin(reason, order)), Some((at, asked))) => {
-                assert!(!answered && order == asked);
+                assert!(known == Known::Silent && order == asked);
                 past.replace(at, order, reason);
                 "replaces"
             }
@@ -535,6 +542,7 @@ fn a_hello_is_never_taken_for_another_session_than_it_names() {
             ("no session", "a new half of the same life", Impossible("no life is remembered")),
             ("no session", "a new half", Follows(&["begins", "is a double"])),
             ("no session", "an answer", Follows(&["nothing"])),
+            ("no session", "a later life", Follows(&["nothing"])),
             ("no session", "silence", Follows(&["nothing"])),
             ("no session", "the switch settled", Follows(&["is noted"])),
             ("no session", "a close of the peer's", Follows(&["is remembered"])),
@@ -545,6 +553,7 @@ fn a_hello_is_never_taken_for_another_session_than_it_names() {
             ("session", "a new half of the same life", Follows(&["replaces", "is stale"])),
             ("session", "a new half", Follows(&["replaces", "asks", "is stale", "is a double"])),
             ("session", "an answer", Follows(&["nothing"])),
+            ("session", "a later life", Follows(&["nothing"])),
             ("session", "silence", Follows(&["nothing"])),
             ("session", "the switch settled", Follows(&["is noted"])),
             ("session", "a close of the peer's", Follows(&["is remembered"])),
@@ -555,6 +564,7 @@ fn a_hello_is_never_taken_for_another_session_than_it_names() {
             ("check", "a new half of the same life", Follows(&["replaces", "is stale"])),
             ("check", "a new half", Follows(&["replaces", "asks", "is stale", "is a double"])),
             ("check", "an answer", Follows(&["is a double"])),
+            ("check", "a later life", Follows(&["is stale"])),
             ("check", "silence", Follows(&["replaces"])),
             ("check", "the switch settled", Follows(&["is noted"])),
             ("check", "a close of the peer's", Follows(&["is remembered"])),

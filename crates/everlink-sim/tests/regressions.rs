@@ -118,6 +118,13 @@ fn a_long_path_that_loses_packets_is_not_kept_slower_than_a_short_one() {
     holds(608_090);
 }
 
+// A process dialled, and died; its last packet came after its successor's first, before an acknowledgement of the
+// successor's did, and was taken for that of a process still younger.
+#[test]
+fn a_late_packet_of_a_dead_process_does_not_displace_the_one_that_answers() {
+    holds(704_205);
+}
+
 // A burst of ten packets into a buffer of one lost eight, however low the rate was.
 #[test]
 fn a_small_window_is_spread_over_the_round_trip() {

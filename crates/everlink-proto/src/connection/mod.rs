@@ -200,9 +200,11 @@ impl Connection {
         })
     }
 
-    /// Whether the process at the other end is known to have lived at a moment after `then`.
+    /// Whether the process at the other end is known to have lived at a moment after `then`: who answers a handshake
+    /// uses its keys once ours are confirmed, and whoever acknowledges something has received it.
     pub(crate) fn lived_after(&self, then: Instant) -> bool {
-        self.asked >= then || (self.carried && self.born >= then)
+        let confirmed = self.role == Role::Initiator && self.path.largest_received().is_some();
+        self.asked >= then || ((self.carried || confirmed) && self.born >= then)
     }
 
     /// Since when its keys are old enough to be replaced (SPEC 3.3).

@@ -14,7 +14,7 @@ use crate::{
     crypto::Role,
     event::Event,
     id::Incarnation,
-    session::{CheckOutcome, EndReason, HelloOutcome, Known, SWITCH_SETTLES},
+    session::{CheckOutcome, EndReason, HelloOutcome, Known, Order, SWITCH_SETTLES},
     stats::Mark,
     time::Instant,
     wire::frame::{CloseCode, Hello},
@@ -77,10 +77,10 @@ impl Link {
 
     /// The peer has shown its half under confirmed keys.
     pub(super) fn on_hello(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, hello: Hello) {
-        let known = self.known_before(key);
         let Some(connection) = self.connection_mut(key) else { return };
         connection.their_hello = Some(hello);
         let order = connection.order;
+        let known = self.known_before(order);
         let left = self.continuity.left();
         let outcome = self.continuity.on_hello(hello, order, known);
         self.time_switch(ctx.now, left);
@@ -104,15 +104,29 @@ impl Link {
 
     /// What is known of the process in the session, now that this connection brings a HELLO. Who dials lives when its
     /// message 1 arrives; who answers something fresh, or acknowledges it, lives later than that was sent.
-    fn known_before(&self, key: ConnectionKey) -> Known {
-        let epoch = self.session.epoch();
-        let accepted = self.connections.iter().find(|it| it.key == key && it.role == Role::Responder);
-        let mut bound = self.connections.iter().filter(|it| it.key != key && it.bound == Bound::To(epoch));
-        if accepted.is_some_and(|new| bound.any(|it| it.lived_after(new.asked))) {
-            return Known::Later;
-        }
+    fn known_before(&self, order: Order) -> Known {
         let answers = self.winner().is_some_and(|winner| !winner.path.is_suspect());
-        if answers { Known::Alive } else { Known::Silent }
+        self.known_if(order, answers)
+    }
+
+    /// The same, once it is clear whether that process answers.
+    fn known_if(&self, order: Order, answers: bool) -> Known {
+        if self.is_outlived(order) {
+            Known::Later
+        } else if answers {
+            Known::Alive
+        } else {
+            Known::Silent
+        }
+    }
+
+    /// Whether the process in the session is known to have lived after the one on this connection had dialled.
+    fn is_outlived(&self, order: Order) -> bool {
+        let epoch = self.session.epoch();
+        let dialled = self.connections.iter().find(|it| it.order == order && it.role == Role::Responder);
+        let mut bound =
+            self.connections.iter().filter(|it| it.order != order && it.bound == Bound::To(epoch));
+        dialled.is_some_and(|new| bound.any(|it| it.lived_after(new.asked)))
     }
 
     fn begin_session(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
@@ -303,14 +317,20 @@ impl Link {
     pub(super) fn end_check(&mut self, ctx: &mut Context<'_>, answered: bool) {
         self.check = None;
         let left = self.continuity.left();
-        let outcome = self.continuity.on_check_result(answered);
+        let Some(order) = self.continuity.checked() else { return };
+        let known = self.known_if(order, answered);
+        let outcome = self.continuity.on_check_result(known);
         self.time_switch(ctx.now, left);
         match outcome {
+            Some(CheckOutcome::Stale(order)) => {
+                ctx.shared.stats.mark(Mark::StaleHello);
+                for key in self.undecided_up_to(order) {
+                    self.retire_soon(ctx, key);
+                }
+            }
             Some(CheckOutcome::Duplicate(order)) => {
-                for key in self.undecided() {
-                    if self.connection_mut(key).is_some_and(|it| it.order <= order) {
-                        self.refuse_duplicate(ctx, key);
-                    }
+                for key in self.undecided_up_to(order) {
+                    self.refuse_duplicate(ctx, key);
                 }
             }
             Some(CheckOutcome::EndThenBegin(reason, order)) => {
@@ -335,11 +355,12 @@ impl Link {
         }
     }
 
-    /// Connections whose HELLO waits for a check.
-    fn undecided(&self) -> Vec<ConnectionKey> {
+    /// Connections whose HELLO waits for a check, as far as it is about them.
+    fn undecided_up_to(&self, order: Order) -> Vec<ConnectionKey> {
         self.connections
             .iter()
             .filter(|it| it.bound == Bound::Undecided && it.their_hello.is_some() && it.ending.is_none())
+            .filter(|it| it.order <= order)
             .map(|it| it.key)
             .collect()
     }

@@ -25,12 +25,12 @@ pub struct Order {
     pub by_smaller: bool,
 }
 
-/// What is known of the process in the session, when another shows its half.
+/// What is known of the process in the session, when another shows its half, and when a duplicate check ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Known {
     /// Its path is suspect, or there is no connection to tell by.
     Silent,
-    /// It has a connection, which is not suspect.
+    /// It has a connection, which is not suspect; or it has answered the check.
     Alive,
     /// It lived after the other had dialled: the other is not its successor.
     Later,
@@ -66,6 +66,8 @@ pub enum HelloOutcome {
 pub enum CheckOutcome {
     /// Two processes run with one key: the connection at this place gets CLOSE(DuplicateIdentity).
     Duplicate(Order),
+    /// The other had dialled before the one in the session last lived: the connection at this place is ignored.
+    Stale(Order),
     /// The process before is gone: its session ends for this reason; the next one begins on the
     /// connection at this place.
     EndThenBegin(EndReason, Order),
@@ -165,15 +167,21 @@ impl Continuity {
         HelloOutcome::EndThenBegin(self.replace(theirs, hello, order))
     }
 
+    /// The place of the connection whose HELLO waits for the check.
+    pub fn checked(&self) -> Option<Order> {
+        self.check.map(|check| check.order)
+    }
+
     /// The PING of the duplicate check was acknowledged in time, or it was not: UNKNOWN for the
-    /// connection before, its end, or silence. `None` if no check runs.
-    pub fn on_check_result(&mut self, answered: bool) -> Option<CheckOutcome> {
+    /// connection before, its end, or silence; or what came meanwhile tells who lived later. `None` if no check runs.
+    pub fn on_check_result(&mut self, known: Known) -> Option<CheckOutcome> {
         let Check { hello, order } = self.check.take()?;
-        if answered {
-            return Some(CheckOutcome::Duplicate(order));
-        }
         let theirs = self.theirs?;
-        Some(CheckOutcome::EndThenBegin(self.replace(theirs, hello, order), order))
+        Some(match known {
+            Known::Later => CheckOutcome::Stale(order),
+            Known::Alive => CheckOutcome::Duplicate(order),
+            Known::Silent => CheckOutcome::EndThenBegin(self.replace(theirs, hello, order), order),
+        })
     }
 
     /// The last restart of the peer is [`SWITCH_SETTLES`] ago. Until then an incarnation that was left does

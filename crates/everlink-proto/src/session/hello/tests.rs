@@ -119,7 +119,17 @@ fn an_answer_on_the_old_connection_means_two_processes_with_one_key() {
     let mut continuity = begun();
     let before = continuity.clone();
     continuity.on_hello(hello(2, B), order(6), Known::Alive);
-    assert_eq!(continuity.on_check_result(true), Some(CheckOutcome::Duplicate(order(6))));
+    assert_eq!(continuity.on_check_result(Known::Alive), Some(CheckOutcome::Duplicate(order(6))));
+    assert_eq!(continuity, before);
+}
+
+#[test]
+fn whoever_dialled_before_the_present_process_last_lived_is_ignored() {
+    let mut continuity = begun();
+    let before = continuity.clone();
+    continuity.on_hello(hello(2, B), order(6), Known::Alive);
+    assert_eq!(continuity.checked(), Some(order(6)));
+    assert_eq!(continuity.on_check_result(Known::Later), Some(CheckOutcome::Stale(order(6))));
     assert_eq!(continuity, before);
 }
 
@@ -128,9 +138,9 @@ fn silence_on_the_old_connection_means_a_restart() {
     let mut continuity = begun();
     continuity.on_hello(hello(2, B), order(6), Known::Alive);
     let ended = CheckOutcome::EndThenBegin(EndReason::PeerRestarted, order(6));
-    assert_eq!(continuity.on_check_result(false), Some(ended));
+    assert_eq!(continuity.on_check_result(Known::Silent), Some(ended));
     assert_eq!(continuity.theirs(), Some(Half([2; 16])));
-    assert_eq!(continuity.on_check_result(false), None, "a check has one result");
+    assert_eq!(continuity.on_check_result(Known::Silent), None, "a check has one result");
 }
 
 #[test]
@@ -139,7 +149,7 @@ fn repeats_of_a_checked_half_wait_for_the_same_answer() {
     continuity.on_hello(hello(2, B), order(6), Known::Alive);
     assert_eq!(continuity.on_hello(hello(2, B), order(7), Known::Alive), HelloOutcome::CheckRunning);
     let ended = CheckOutcome::EndThenBegin(EndReason::PeerRestarted, order(7));
-    assert_eq!(continuity.on_check_result(false), Some(ended));
+    assert_eq!(continuity.on_check_result(Known::Silent), Some(ended));
 }
 
 #[test]
@@ -148,7 +158,7 @@ fn a_third_half_during_a_check_starts_it_anew_unless_it_is_older() {
     continuity.on_hello(hello(2, B), order(6), Known::Alive);
     assert_eq!(continuity.on_hello(hello(3, B), order(5), Known::Alive), HelloOutcome::Stale);
     assert_eq!(continuity.on_hello(hello(4, B), order(7), Known::Alive), HelloOutcome::CheckDuplicate);
-    continuity.on_check_result(false);
+    continuity.on_check_result(Known::Silent);
     assert_eq!(continuity.theirs(), Some(Half([4; 16])));
 }
 
