@@ -12,6 +12,7 @@
 //! datagram is in `router`, first contact in `accept`, everything about one peer in `link`.
 
 mod accept;
+mod agenda;
 mod application;
 mod halves;
 mod limiter;
@@ -229,6 +230,7 @@ impl Endpoint {
 
     /// When to call [`Self::handle_timeout`], and why. Ask after [`Self::poll_transmit`] has returned `None`.
     pub fn poll_timeout(&mut self) -> Option<Deadline> {
+        debug_assert!(self.links.is_filed(), "a link was used and not filed");
         let links = self.links.first_timer().map(|(at, key)| {
             let ctx = Context { now: at, shared: &mut self.shared };
             let reason = self.links.get(key).poll_timeout(&ctx).map_or(Reason::Housekeeping, |it| it.reason);
@@ -297,6 +299,7 @@ impl Endpoint {
             }
             count += 1;
         }
+        self.links.file(key);
         self.shared.stats.sent += u64::try_from(count).unwrap_or(0);
         Some(Transmit { to, len: buf.len() - start, segment })
     }
@@ -311,15 +314,20 @@ impl Endpoint {
         }
         link.update(&mut ctx);
         while let Some(peer) = self.shared.slots_to_drop.pop() {
-            for id in self.slots.drop_of(&peer) {
-                self.shared.router.forget(id);
-            }
+            self.drop_slots_of(&peer);
         }
         if self.links.get(key).session.has_unread() {
             self.links.set_unread(key);
         }
         self.links.set_ready(key);
+        self.links.file(key);
         self.arm(now, key);
+    }
+
+    fn drop_slots_of(&mut self, peer: &PeerId) {
+        for id in self.slots.drop_of(peer) {
+            self.shared.router.forget(id);
+        }
     }
 
     fn arm(&mut self, now: Instant, key: LinkKey) {

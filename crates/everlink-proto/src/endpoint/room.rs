@@ -18,8 +18,8 @@ impl Endpoint {
         if let Some(key) = self.links.find(&peer) {
             return Some(key);
         }
-        if !self.make_room(now) {
-            return None;
+        if self.is_full() {
+            self.evict(now, self.links.first_idle()?);
         }
         let half = half.or_else(|| self.slots.half_of(&peer));
         self.slots.take_half(&peer);
@@ -33,44 +33,42 @@ impl Endpoint {
 
     /// Whether a stranger's or a peer's message 1 may be answered. A stopping endpoint answers only those to whom
     /// it has not said goodbye yet: any other would begin a session that ends with the process, its messages in doubt.
-    pub(super) fn has_room_for(&mut self, peer: &PeerId) -> bool {
+    pub(super) fn has_room_for(&self, peer: &PeerId) -> bool {
+        let held = self.links.find(peer);
         if self.stopping {
-            return self.links.find(peer).is_some_and(|key| self.links.get(key).is_closing());
+            return held.is_some_and(|key| self.links.get(key).is_closing());
         }
-        self.links.find(peer).is_some()
-            || self.links.len() < self.shared.config.max_links
-            || self.links.finds_forgettable()
+        held.is_some() || !self.is_full() || self.links.first_idle().is_some()
     }
 
     /// After [`Self::stop`], a link that has said its goodbye is gone.
     pub(super) fn forget_if_over(&mut self, now: Instant, key: LinkKey) {
         if self.stopping && self.links.get(key).is_at_rest() {
-            let mut ctx = Context { now, shared: &mut self.shared };
-            self.links.get_mut(key).forget(&mut ctx);
-            self.links.remove(key);
+            self.forget(now, key);
             if self.links.len() == 0 {
                 self.shared.events.push_back(Event::Stopped);
             }
         }
     }
 
-    /// Forgets the link that was idle for longest, if the table is full and one can go.
-    fn make_room(&mut self, now: Instant) -> bool {
-        if self.links.len() < self.shared.config.max_links {
-            return true;
-        }
-        let keys = self.links.keys();
-        let idle = keys.into_iter().filter(|key| self.links.get(*key).is_forgettable());
-        let Some(oldest) = idle.min_by_key(|key| self.links.get(*key).last_active) else { return false };
-        let mut ctx = Context { now, shared: &mut self.shared };
-        let link = self.links.get_mut(oldest);
-        link.forget(&mut ctx);
-        // Their half is forgotten with the link: whoever confirmed one would go on with a session that is none.
-        for id in self.slots.drop_of(&link.peer) {
-            self.shared.router.forget(id);
-        }
+    fn is_full(&self) -> bool {
+        self.links.len() >= self.shared.config.max_links
+    }
+
+    fn evict(&mut self, now: Instant, key: LinkKey) {
+        // The half it showed is forgotten with it: whoever confirmed a slot would go on with a session that is none.
+        let peer = self.links.get(key).peer;
+        self.drop_slots_of(&peer);
+        self.forget(now, key);
         self.shared.stats.mark(Mark::Evicted);
-        self.links.remove(oldest);
-        true
+    }
+
+    fn forget(&mut self, now: Instant, key: LinkKey) {
+        let mut ctx = Context { now, shared: &mut self.shared };
+        self.links.get_mut(key).forget(&mut ctx);
+        self.links.remove(key);
     }
 }
+
+#[cfg(test)]
+mod tests;
