@@ -1,22 +1,27 @@
-//! Links in the order of a time that each of them has, or has not: when it wants to be woken, since when it is idle.
+//! Links in the order of a moment that each of them has, or has not: when it wants to be woken, since when it is idle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{link::LinkKey, time::Instant};
+use crate::link::LinkKey;
 
-/// Links, the one with the earliest time first. Holds at most one entry a link.
-#[derive(Default)]
-pub(super) struct Agenda {
-    times: BTreeMap<LinkKey, Instant>,
-    in_order: BTreeSet<(Instant, LinkKey)>,
+/// Links, the one with the earliest moment first. Holds at most one entry a link.
+pub(super) struct Agenda<M> {
+    moments: BTreeMap<LinkKey, M>,
+    in_order: BTreeSet<(M, LinkKey)>,
 }
 
-impl Agenda {
+impl<M> Default for Agenda<M> {
+    fn default() -> Self {
+        Self { moments: BTreeMap::new(), in_order: BTreeSet::new() }
+    }
+}
+
+impl<M: Copy + Ord> Agenda<M> {
     /// Enters a link under `at`, in place of what it was entered under before; `None` strikes it out.
-    pub(super) fn set(&mut self, key: LinkKey, at: Option<Instant>) {
+    pub(super) fn set(&mut self, key: LinkKey, at: Option<M>) {
         let before = match at {
-            Some(at) => self.times.insert(key, at),
-            None => self.times.remove(&key),
+            Some(at) => self.moments.insert(key, at),
+            None => self.moments.remove(&key),
         };
         if before == at {
             return;
@@ -30,12 +35,12 @@ impl Agenda {
     }
 
     /// What a link is entered under.
-    pub(super) fn get(&self, key: LinkKey) -> Option<Instant> {
-        self.times.get(&key).copied()
+    pub(super) fn get(&self, key: LinkKey) -> Option<M> {
+        self.moments.get(&key).copied()
     }
 
-    /// The link with the earliest time.
-    pub(super) fn first(&self) -> Option<(Instant, LinkKey)> {
+    /// The link with the earliest moment.
+    pub(super) fn first(&self) -> Option<(M, LinkKey)> {
         self.in_order.first().copied()
     }
 

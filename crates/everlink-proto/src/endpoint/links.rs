@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::agenda::Agenda;
 use crate::{
+    event::Deadline,
     id::PeerId,
     link::{Link, LinkKey},
     time::Instant,
@@ -20,9 +21,9 @@ pub(crate) struct Links {
     is_ready: BTreeSet<LinkKey>,
     unread: VecDeque<LinkKey>,
     is_unread: BTreeSet<LinkKey>,
-    timers: Agenda,
+    timers: Agenda<Deadline>,
     /// Those with which nothing would be lost, by when they were used last.
-    idle: Agenda,
+    idle: Agenda<Instant>,
 }
 
 impl Links {
@@ -151,13 +152,13 @@ impl Links {
         }
     }
 
-    /// When a link wants to be woken.
-    pub(crate) fn set_timer(&mut self, key: LinkKey, at: Option<Instant>) {
-        self.timers.set(key, at);
+    /// When a link wants to be woken, and why.
+    pub(crate) fn set_timer(&mut self, key: LinkKey, deadline: Option<Deadline>) {
+        self.timers.set(key, deadline);
     }
 
-    /// The first link that wants to be woken, and when.
-    pub(crate) fn first_timer(&self) -> Option<(Instant, LinkKey)> {
+    /// The first link that wants to be woken, when and why.
+    pub(crate) fn first_timer(&self) -> Option<(Deadline, LinkKey)> {
         self.timers.first()
     }
 

@@ -186,14 +186,15 @@ impl Endpoint {
     /// The deadline of [`Self::poll_timeout`] has come, or anything before it.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.look_for_sleep(now);
-        while let Some((at, key)) = self.links.first_timer() {
-            if at > now {
+        while let Some((deadline, key)) = self.links.first_timer() {
+            if deadline.at > now {
                 break;
             }
             let mut ctx = Context { now, shared: &mut self.shared };
             self.links.get_mut(key).handle_timeout(&mut ctx);
             self.touch(now, key);
-            if self.links.first_timer() == Some((at, key)) {
+            let next = self.links.first_timer();
+            if next.is_some_and(|(next, of)| (next.at, of) == (deadline.at, key)) {
                 // Its deadline is now: it is served by what it sends, and looked at again in the next turn.
                 break;
             }
@@ -231,14 +232,9 @@ impl Endpoint {
     /// When to call [`Self::handle_timeout`], and why. Ask after [`Self::poll_transmit`] has returned `None`.
     pub fn poll_timeout(&mut self) -> Option<Deadline> {
         debug_assert!(self.links.is_filed(), "a link was used and not filed");
-        let links = self.links.first_timer().map(|(at, key)| {
-            let ctx = Context { now: at, shared: &mut self.shared };
-            let reason = self.links.get(key).poll_timeout(&ctx).map_or(Reason::Housekeeping, |it| it.reason);
-            Deadline { at, reason }
-        });
         let housekeeping = soonest(self.shared.router.deadline(), self.slots.deadline());
         let housekeeping = housekeeping.map(|at| Deadline { at, reason: Reason::Housekeeping });
-        let first = soonest(links, housekeeping);
+        let first = soonest(self.links.first_timer().map(|(deadline, _)| deadline), housekeeping);
         self.armed = first.map(|deadline| deadline.at);
         first
     }
@@ -333,7 +329,7 @@ impl Endpoint {
     fn arm(&mut self, now: Instant, key: LinkKey) {
         let ctx = Context { now, shared: &mut self.shared };
         let deadline = self.links.get(key).poll_timeout(&ctx);
-        self.links.set_timer(key, deadline.map(|deadline| deadline.at));
+        self.links.set_timer(key, deadline);
     }
 
     fn look_for_sleep(&mut self, now: Instant) {

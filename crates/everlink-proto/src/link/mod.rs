@@ -306,7 +306,7 @@ impl Link {
         consider(self.check.map(|check| check.until), Reason::Check);
         consider(self.switch_settles, Reason::Check);
         consider(self.close_until, Reason::Close);
-        if self.is_needed() {
+        if self.refused_until.is_some() && self.is_needed() {
             consider(self.refused_until, Reason::Refusal);
         }
         if self.winner().is_some() && !self.session.owes() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::rng::Rng;
+use crate::{rng::Rng, time::Instant};
 
 /// The agenda without its order: the first is looked for among all.
 fn first_of(model: &[Option<Instant>]) -> Option<(Instant, LinkKey)> {
