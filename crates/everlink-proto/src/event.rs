@@ -63,10 +63,12 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
-    /// Two processes run with the peer's key, or with ours.
+    /// Two living processes use one key.
     DuplicateIdentity {
         /// Which peer showed it.
         peer: PeerId,
+        /// Whether the key is ours, as the peer says; else it is the peer's.
+        ours: bool,
     },
     /// The peer does not want us for now.
     Refused {

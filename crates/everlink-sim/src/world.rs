@@ -444,7 +444,7 @@ fn peer_of(event: &Event) -> Option<PeerId> {
         | Event::Readable { peer, .. }
         | Event::Writable { peer, .. }
         | Event::State { peer, .. }
-        | Event::DuplicateIdentity { peer }
+        | Event::DuplicateIdentity { peer, .. }
         | Event::Refused { peer, .. } => Some(*peer),
         Event::Stopped => None,
     }

@@ -59,7 +59,7 @@ pub use key_file::{KeyFile, KeyFileError};
 pub use link::{Draft, Link, Sending};
 pub use provider::Ring;
 pub use receipt::Receipt;
-pub use shared::StateChange;
+pub use shared::{Notice, StateChange};
 pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use watch::Watcher;
 

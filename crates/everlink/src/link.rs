@@ -120,7 +120,7 @@ impl Link {
         self.shared.turn(|turn| turn.core.state(&self.peer)).unwrap_or(LinkState::Idle)
     }
 
-    /// Sees how the state changes from now on.
+    /// Sees how the state changes from now on, and notices what else an application may have to act on.
     pub fn watch(&self) -> Watcher {
         Watcher::new(Arc::clone(&self.shared), self.peer)
     }

@@ -26,11 +26,13 @@ use crate::wait::Wakes;
 mod outbox;
 mod state;
 mod waits;
+mod watch;
 
 use outbox::Outgoing;
 pub(crate) use state::{Life, State, Turn};
-pub use waits::StateChange;
 pub(crate) use waits::{Receiver, Waits};
+pub use watch::{Notice, StateChange};
+pub(crate) use watch::{Seen, Watch};
 
 /// Who visits the state.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Watching the state of a link.
+//! Watching a link.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -7,16 +7,16 @@ use everlink_proto::id::PeerId;
 
 use crate::error::{EndpointFailed, RecvError};
 use crate::line::{Attempt, InLine};
-use crate::shared::{Shared, StateChange, Turn, Waits};
+use crate::shared::{Notice, Seen, Shared, StateChange, Turn, Waits, Watch};
 use crate::wait::WaitQueue;
 
-/// Sees how a link moves from state to state. Changes that follow each other faster than they are
-/// asked for are seen as the last of them; `Link::explain` has them all.
+/// Sees how a link moves from state to state, and what else there is to know about it. Several of them see the same:
+/// whoever waits for both at once takes one for each.
 #[derive(Debug)]
 pub struct Watcher {
     shared: Arc<Shared>,
     peer: PeerId,
-    seen: u64,
+    seen: Seen,
 }
 
 impl Watcher {
@@ -25,19 +25,34 @@ impl Watcher {
         let seen = shared.turn(|turn| {
             let watch = &mut turn.waits.peer(peer).watch;
             watch.watchers += 1;
-            watch.version
+            watch.seen()
         });
-        Self { shared, peer, seen: seen.unwrap_or(0) }
+        Self { shared, peer, seen: seen.unwrap_or_default() }
     }
 
-    /// Waits for a change later than the last one seen, at first than the making of the watcher.
+    /// Waits for a change later than the last one seen, at first than the making of the watcher. Changes that follow
+    /// each other faster than they are asked for are seen as the last of them; [`Link::explain`](crate::Link::explain)
+    /// has them all.
     ///
     /// Cancel safe: a change is seen only when the future is ready.
     pub async fn changed(&mut self) -> Result<StateChange, RecvError> {
-        let attempt = Changed { peer: self.peer, seen: self.seen };
-        let (version, change) = InLine::new(Arc::clone(&self.shared), attempt).await?;
-        self.seen = version;
+        let (seen, change) = self.look(self.seen.changes, Watch::change_after).await?;
+        self.seen.changes = seen;
         Ok(change)
+    }
+
+    /// Waits for the next notice since the making of the watcher. Of those that it does not ask for, the last eight
+    /// are kept.
+    ///
+    /// Cancel safe: a notice is seen only when the future is ready.
+    pub async fn notice(&mut self) -> Result<Notice, RecvError> {
+        let (seen, notice) = self.look(self.seen.notices, Watch::notice_after).await?;
+        self.seen.notices = seen;
+        Ok(notice)
+    }
+
+    fn look<T>(&self, seen: u64, find: Find<T>) -> InLine<Look<T>> {
+        InLine::new(Arc::clone(&self.shared), Look { peer: self.peer, seen, find })
     }
 }
 
@@ -52,13 +67,17 @@ impl Drop for Watcher {
     }
 }
 
-struct Changed {
+/// What there is later than what was seen, and how much is seen with it.
+type Find<T> = fn(&Watch, u64) -> Option<(u64, T)>;
+
+struct Look<T> {
     peer: PeerId,
     seen: u64,
+    find: Find<T>,
 }
 
-impl Attempt for Changed {
-    type Output = Result<(u64, StateChange), RecvError>;
+impl<T> Attempt for Look<T> {
+    type Output = Result<(u64, T), RecvError>;
 
     const IN_TURN: bool = false;
 
@@ -68,11 +87,10 @@ impl Attempt for Changed {
 
     fn attempt(&mut self, _: &Arc<Shared>, turn: &mut Turn<'_>) -> Poll<Self::Output> {
         let over = turn.is_over();
-        let watch = &turn.waits.peer(self.peer).watch;
-        match watch.latest {
-            Some(change) if watch.version > self.seen => Poll::Ready(Ok((watch.version, change))),
-            _ if over => Poll::Ready(Err(RecvError::Stopped)),
-            _ => Poll::Pending,
+        match (self.find)(&turn.waits.peer(self.peer).watch, self.seen) {
+            Some(found) => Poll::Ready(Ok(found)),
+            None if over => Poll::Ready(Err(RecvError::Stopped)),
+            None => Poll::Pending,
         }
     }
 

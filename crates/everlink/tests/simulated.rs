@@ -7,7 +7,7 @@ mod simnet;
 use std::time::Duration;
 
 use common::next_message;
-use everlink::Verdict;
+use everlink::{Identity, Notice, Verdict};
 use simnet::Net;
 
 const MESSAGES: u32 = 1_000;
@@ -62,4 +62,24 @@ async fn a_run_in_virtual_time_can_be_repeated_to_the_datagram() {
     let first = a_cut_in_the_middle(2).await;
     assert!(first == a_cut_in_the_middle(2).await, "the same seed gave another run");
     assert!(first != a_cut_in_the_middle(3).await, "another seed gave the same run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_sides_are_told_when_two_processes_use_one_key() {
+    let net = Net::new(4);
+    let (first, peer) = net.pair().await;
+    let second = net.builder(3).identity(Identity::from_seed(&[1; 32])).start().await.unwrap();
+    assert_eq!(first.peer_id(), second.peer_id());
+    assert_eq!(first.link(peer.peer_id()).send("one").await.unwrap().verdict().await, Ok(Verdict::Delivered));
+
+    let mut at_peer = peer.link(first.peer_id()).watch();
+    let mut at_second = second.add_ticket(&peer.ticket()).watch();
+    let _refused = second.link(peer.peer_id()).send("from a stranger with a known key").await.unwrap();
+    assert_eq!(at_peer.notice().await, Ok(Notice::DuplicateIdentity { ours: false }));
+    assert_eq!(at_second.notice().await, Ok(Notice::DuplicateIdentity { ours: true }));
+
+    let receipt = first.link(peer.peer_id()).send("two").await.unwrap();
+    assert_eq!(receipt.verdict().await, Ok(Verdict::Delivered));
+    assert_eq!(next_message(&peer).await.body, "one");
+    assert_eq!(next_message(&peer).await.body, "two");
 }

@@ -11,7 +11,7 @@ use crate::{
     event::Event,
     id::PeerId,
     link::{Context, Explanation, LinkKey, LinkSnapshot, lifecycle::LinkState},
-    session::{ChannelOptions, DoneToken, MESSAGE_MAX, MessageId, SendOptions, SendRefused},
+    session::{ChannelOptions, DoneToken, InboxItem, MESSAGE_MAX, MessageId, SendOptions, SendRefused},
     stream::{Read, StreamError, StreamId},
     time::Instant,
     wire::frame::CloseCode,
@@ -82,6 +82,14 @@ impl Endpoint {
     /// The next link, in turn, with something to receive.
     pub fn next_unread(&mut self) -> Option<PeerId> {
         self.links.next_unread()
+    }
+
+    /// The next item of a link's inbox.
+    pub fn recv(&mut self, now: Instant, peer: PeerId) -> Option<InboxItem> {
+        let key = self.links.find(&peer)?;
+        let item = self.links.get_mut(key).session.recv()?;
+        self.touch(now, key);
+        Some(item)
     }
 
     /// The application is done with a message: its sender hears `Processed` if it asked to.
@@ -222,6 +230,12 @@ impl Endpoint {
         }
         let max = self.shared.config.max_links;
         self.link_for(now, peer, None).ok_or(SendError::TooManyLinks { peer, max })
+    }
+
+    /// Names a message that is about to be accepted.
+    fn next_message_id(&mut self) -> MessageId {
+        self.messages_accepted += 1;
+        MessageId(self.messages_accepted)
     }
 
     fn with_link(&mut self, now: Instant, peer: PeerId, work: impl FnOnce(&mut crate::link::Link)) {

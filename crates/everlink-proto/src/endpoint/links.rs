@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::agenda::Agenda;
 use crate::{
+    event::Deadline,
     id::PeerId,
     link::{Link, LinkKey},
     time::Instant,
 };
 
-/// At how many links a stranger's message 1 has the endpoint look for one to forget.
-const LOOKS: usize = 64;
-
-/// The links of an endpoint, which of them have something to send, and when each wants to be woken.
+/// The links of an endpoint: which of them have something to send or to read, when each wants to be woken, and which
+/// can be forgotten.
 #[derive(Default)]
 pub(crate) struct Links {
     links: Vec<Option<Box<Link>>>,
@@ -21,10 +21,9 @@ pub(crate) struct Links {
     is_ready: BTreeSet<LinkKey>,
     unread: VecDeque<LinkKey>,
     is_unread: BTreeSet<LinkKey>,
-    timers: BTreeSet<(Instant, LinkKey)>,
-    armed: BTreeMap<LinkKey, Instant>,
-    /// Where to look next for a link to forget.
-    hand: usize,
+    timers: Agenda<Deadline>,
+    /// Those with which nothing would be lost, by when they were used last.
+    idle: Agenda<Instant>,
 }
 
 impl Links {
@@ -62,6 +61,7 @@ impl Links {
             *slot = Some(Box::new(make(key)));
         }
         self.by_peer.insert(peer, key);
+        self.file(key);
         key
     }
 
@@ -69,7 +69,8 @@ impl Links {
     pub(crate) fn remove(&mut self, key: LinkKey) {
         let peer = self.get(key).peer;
         self.by_peer.remove(&peer);
-        self.set_timer(key, None);
+        self.timers.set(key, None);
+        self.idle.set(key, None);
         self.unready(key);
         if self.is_unread.remove(&key) {
             self.unread.retain(|unread| *unread != key);
@@ -85,15 +86,21 @@ impl Links {
         self.by_peer.values().copied().collect()
     }
 
-    /// Whether one of the next few links can be forgotten. It is found again until it cannot.
-    pub(crate) fn finds_forgettable(&mut self) -> bool {
-        for _ in 0..LOOKS.min(self.links.len()) {
-            if self.links.get(self.hand).and_then(Option::as_deref).is_some_and(Link::is_forgettable) {
-                return true;
-            }
-            self.hand = (self.hand + 1) % self.links.len();
-        }
-        false
+    /// Takes note of whether a link can be forgotten, and since when. To be called whenever it was used.
+    pub(crate) fn file(&mut self, key: LinkKey) {
+        let idle_since = self.get(key).idle_since();
+        self.idle.set(key, idle_since);
+    }
+
+    /// The link that can be forgotten first: of those with which nothing would be lost, the one used least recently.
+    pub(crate) fn first_idle(&self) -> Option<LinkKey> {
+        debug_assert!(self.is_filed(), "a link was used and not filed");
+        self.idle.first().map(|(_, key)| key)
+    }
+
+    /// Whether every link is filed as it is now.
+    pub(crate) fn is_filed(&self) -> bool {
+        self.by_peer.values().all(|key| self.idle.get(*key) == self.get(*key).idle_since())
     }
 
     /// A link has something in its inbox.
@@ -145,26 +152,14 @@ impl Links {
         }
     }
 
-    /// When a link wants to be woken.
-    pub(crate) fn set_timer(&mut self, key: LinkKey, at: Option<Instant>) {
-        let before = match at {
-            Some(at) => self.armed.insert(key, at),
-            None => self.armed.remove(&key),
-        };
-        if before == at {
-            return;
-        }
-        if let Some(before) = before {
-            self.timers.remove(&(before, key));
-        }
-        if let Some(at) = at {
-            self.timers.insert((at, key));
-        }
+    /// When a link wants to be woken, and why.
+    pub(crate) fn set_timer(&mut self, key: LinkKey, deadline: Option<Deadline>) {
+        self.timers.set(key, deadline);
     }
 
-    /// The first link that wants to be woken, and when.
-    pub(crate) fn first_timer(&self) -> Option<(Instant, LinkKey)> {
-        self.timers.first().copied()
+    /// The first link that wants to be woken, when and why.
+    pub(crate) fn first_timer(&self) -> Option<(Deadline, LinkKey)> {
+        self.timers.first()
     }
 
     /// Armed timers, for checkers.

@@ -12,10 +12,12 @@
 //! datagram is in `router`, first contact in `accept`, everything about one peer in `link`.
 
 mod accept;
+mod agenda;
 mod application;
 mod halves;
 mod limiter;
 mod links;
+mod room;
 mod slots;
 
 use core::net::SocketAddr;
@@ -35,11 +37,10 @@ use crate::{
         token::TokenKey,
     },
     event::{Deadline, Event, Reason},
-    id::{Half, Incarnation, PeerId},
-    link::{Context, FULL, Link, LinkKey, Outbox, Shared, history::Cause},
+    id::{Incarnation, PeerId},
+    link::{Context, FULL, LinkKey, Outbox, Shared, history::Cause},
     rng::Rng,
     router::{Router, Target},
-    session::{InboxItem, MessageId},
     stats::{DropReason, Mark, Stats},
     time::{Duration, Instant, soonest},
     wire::{
@@ -185,14 +186,15 @@ impl Endpoint {
     /// The deadline of [`Self::poll_timeout`] has come, or anything before it.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.look_for_sleep(now);
-        while let Some((at, key)) = self.links.first_timer() {
-            if at > now {
+        while let Some((deadline, key)) = self.links.first_timer() {
+            if deadline.at > now {
                 break;
             }
             let mut ctx = Context { now, shared: &mut self.shared };
             self.links.get_mut(key).handle_timeout(&mut ctx);
             self.touch(now, key);
-            if self.links.first_timer() == Some((at, key)) {
+            let next = self.links.first_timer();
+            if next.is_some_and(|(next, of)| (next.at, of) == (deadline.at, key)) {
                 // Its deadline is now: it is served by what it sends, and looked at again in the next turn.
                 break;
             }
@@ -229,14 +231,10 @@ impl Endpoint {
 
     /// When to call [`Self::handle_timeout`], and why. Ask after [`Self::poll_transmit`] has returned `None`.
     pub fn poll_timeout(&mut self) -> Option<Deadline> {
-        let links = self.links.first_timer().map(|(at, key)| {
-            let ctx = Context { now: at, shared: &mut self.shared };
-            let reason = self.links.get(key).poll_timeout(&ctx).map_or(Reason::Housekeeping, |it| it.reason);
-            Deadline { at, reason }
-        });
+        debug_assert!(self.links.is_filed(), "a link was used and not filed");
         let housekeeping = soonest(self.shared.router.deadline(), self.slots.deadline());
         let housekeeping = housekeeping.map(|at| Deadline { at, reason: Reason::Housekeeping });
-        let first = soonest(links, housekeeping);
+        let first = soonest(self.links.first_timer().map(|(deadline, _)| deadline), housekeeping);
         self.armed = first.map(|deadline| deadline.at);
         first
     }
@@ -297,6 +295,7 @@ impl Endpoint {
             }
             count += 1;
         }
+        self.links.file(key);
         self.shared.stats.sent += u64::try_from(count).unwrap_or(0);
         Some(Transmit { to, len: buf.len() - start, segment })
     }
@@ -311,21 +310,26 @@ impl Endpoint {
         }
         link.update(&mut ctx);
         while let Some(peer) = self.shared.slots_to_drop.pop() {
-            for id in self.slots.drop_of(&peer) {
-                self.shared.router.forget(id);
-            }
+            self.drop_slots_of(&peer);
         }
         if self.links.get(key).session.has_unread() {
             self.links.set_unread(key);
         }
         self.links.set_ready(key);
+        self.links.file(key);
         self.arm(now, key);
+    }
+
+    fn drop_slots_of(&mut self, peer: &PeerId) {
+        for id in self.slots.drop_of(peer) {
+            self.shared.router.forget(id);
+        }
     }
 
     fn arm(&mut self, now: Instant, key: LinkKey) {
         let ctx = Context { now, shared: &mut self.shared };
         let deadline = self.links.get(key).poll_timeout(&ctx);
-        self.links.set_timer(key, deadline.map(|deadline| deadline.at));
+        self.links.set_timer(key, deadline);
     }
 
     fn look_for_sleep(&mut self, now: Instant) {
@@ -341,81 +345,6 @@ impl Endpoint {
             self.links.get_mut(key).doubt(&mut ctx, cause);
             self.touch(now, key);
         }
-    }
-
-    /// The link with `peer`, made if there is room. A `half` that was shown to it as a stranger goes on.
-    fn link_for(&mut self, now: Instant, peer: PeerId, half: Option<Half>) -> Option<LinkKey> {
-        if let Some(key) = self.links.find(&peer) {
-            return Some(key);
-        }
-        if !self.make_room(now) {
-            return None;
-        }
-        let half = half.or_else(|| self.slots.half_of(&peer));
-        self.slots.take_half(&peer);
-        let mut ctx = Context { now, shared: &mut self.shared };
-        let key = self.links.insert(peer, |key| Link::new(&mut ctx, key, peer));
-        if let Some(half) = half {
-            self.links.get_mut(key).continuity.mine(|| half);
-        }
-        Some(key)
-    }
-
-    /// Whether a stranger's or a peer's message 1 may be answered. A stopping endpoint answers only those to whom
-    /// it has not said goodbye yet: any other would begin a session that ends with the process, its messages in doubt.
-    fn has_room_for(&mut self, peer: &PeerId) -> bool {
-        if self.stopping {
-            return self.links.find(peer).is_some_and(|key| self.links.get(key).is_closing());
-        }
-        self.links.find(peer).is_some()
-            || self.links.len() < self.shared.config.max_links
-            || self.links.finds_forgettable()
-    }
-
-    /// Forgets the link that was idle for longest, if the table is full and one can go.
-    fn make_room(&mut self, now: Instant) -> bool {
-        if self.links.len() < self.shared.config.max_links {
-            return true;
-        }
-        let keys = self.links.keys();
-        let idle = keys.into_iter().filter(|key| self.links.get(*key).is_forgettable());
-        let Some(oldest) = idle.min_by_key(|key| self.links.get(*key).last_active) else { return false };
-        let mut ctx = Context { now, shared: &mut self.shared };
-        let link = self.links.get_mut(oldest);
-        link.forget(&mut ctx);
-        // Their half is forgotten with the link: whoever confirmed one would go on with a session that is none.
-        for id in self.slots.drop_of(&link.peer) {
-            self.shared.router.forget(id);
-        }
-        self.shared.stats.mark(Mark::Evicted);
-        self.links.remove(oldest);
-        true
-    }
-
-    /// After [`Self::stop`], a link that has said its goodbye is gone.
-    fn forget_if_over(&mut self, now: Instant, key: LinkKey) {
-        if self.stopping && self.links.get(key).is_at_rest() {
-            let mut ctx = Context { now, shared: &mut self.shared };
-            self.links.get_mut(key).forget(&mut ctx);
-            self.links.remove(key);
-            if self.links.len() == 0 {
-                self.shared.events.push_back(Event::Stopped);
-            }
-        }
-    }
-
-    /// Names a message that is about to be accepted.
-    fn next_message_id(&mut self) -> MessageId {
-        self.messages_accepted += 1;
-        MessageId(self.messages_accepted)
-    }
-
-    /// The next item of a link's inbox.
-    pub fn recv(&mut self, now: Instant, peer: PeerId) -> Option<InboxItem> {
-        let key = self.links.find(&peer)?;
-        let item = self.links.get_mut(key).session.recv()?;
-        self.touch(now, key);
-        Some(item)
     }
 }
 

@@ -194,7 +194,7 @@ impl Link {
         match close.code {
             CloseCode::DuplicateIdentity => {
                 self.cause = Cause::DuplicateIdentity;
-                ctx.event(Event::DuplicateIdentity { peer: self.peer });
+                ctx.event(Event::DuplicateIdentity { peer: self.peer, ours: true });
                 self.refused_until = Some(ctx.now + retry_after.min(MAX_DUPLICATE_RETRY));
                 self.leave(ctx, key);
             }

@@ -86,7 +86,7 @@ pub(crate) struct Link {
     /// Somebody waits to be connected.
     wanted: bool,
     redial_wanted: bool,
-    pub(crate) last_active: Instant,
+    last_active: Instant,
     history: History,
     /// Why the next transition happens.
     cause: Cause,
@@ -160,9 +160,9 @@ impl Link {
         self.session.phase() != Phase::Absent || self.session.owes()
     }
 
-    /// Whether nothing would be lost with this link.
-    pub(crate) fn is_forgettable(&self) -> bool {
-        !self.is_needed() && self.session.is_free_of_debt() && self.closing.is_open()
+    /// When it was used last, if nothing would be lost with this link. A close that is under way is needed, too.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        (!self.is_needed() && self.session.is_free_of_debt()).then_some(self.last_active)
     }
 
     /// Whether our side has asked for the end of the session and it has not come yet.
@@ -306,7 +306,7 @@ impl Link {
         consider(self.check.map(|check| check.until), Reason::Check);
         consider(self.switch_settles, Reason::Check);
         consider(self.close_until, Reason::Close);
-        if self.is_needed() {
+        if self.refused_until.is_some() && self.is_needed() {
             consider(self.refused_until, Reason::Refusal);
         }
         if self.winner().is_some() && !self.session.owes() {

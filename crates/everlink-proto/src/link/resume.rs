@@ -171,7 +171,7 @@ impl Link {
 
     fn refuse_duplicate(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
         ctx.shared.stats.mark(Mark::CheckDuplicate);
-        ctx.event(Event::DuplicateIdentity { peer: self.peer });
+        ctx.event(Event::DuplicateIdentity { peer: self.peer, ours: false });
         self.reject(ctx, key, CloseCode::DuplicateIdentity, DUPLICATE_RETRY_MS);
     }
 

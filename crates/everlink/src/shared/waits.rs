@@ -6,10 +6,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::task::Waker;
 
 use everlink_proto::id::PeerId;
-use everlink_proto::link::history::Cause;
-use everlink_proto::link::lifecycle::LinkState;
 use everlink_proto::{Event, StreamId};
 
+use super::watch::{Notice, StateChange, Watch};
 use crate::receipt::Receipts;
 use crate::wait::{WaitQueue, Wakes};
 
@@ -66,27 +65,6 @@ pub(crate) struct Receiver {
 pub(crate) struct StreamWaits {
     pub(crate) reader: Option<Waker>,
     pub(crate) writer: Option<Waker>,
-}
-
-/// What the watchers of a link have to see.
-#[derive(Default)]
-pub(crate) struct Watch {
-    pub(crate) watchers: usize,
-    pub(crate) waiting: WaitQueue,
-    /// Changes since the first watcher came.
-    pub(crate) version: u64,
-    pub(crate) latest: Option<StateChange>,
-}
-
-/// A link moved from one state to another.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct StateChange {
-    /// The state before.
-    pub from: LinkState,
-    /// The state now.
-    pub to: LinkState,
-    /// Why.
-    pub cause: Cause,
 }
 
 impl PeerWaits {
@@ -148,13 +126,16 @@ impl Waits {
                 self.with_stream(peer, stream, |waits| wakes.wake(waits.writer.take()));
             }
             Event::State { peer, from, to, cause } => {
-                self.on_state(peer, StateChange { from, to, cause }, wakes);
+                tracing::debug!(target: "everlink", ?peer, ?from, ?to, ?cause);
+                self.with(peer, |waits| waits.watch.on_change(StateChange { from, to, cause }, wakes));
             }
-            Event::DuplicateIdentity { peer } => {
-                tracing::warn!(target: "everlink", ?peer, "another process uses the same key");
+            Event::DuplicateIdentity { peer, ours } => {
+                tracing::warn!(target: "everlink", ?peer, ours, "two processes use one key");
+                self.with(peer, |waits| waits.watch.on_notice(Notice::DuplicateIdentity { ours }, wakes));
             }
             Event::Refused { peer, code, retry_after } => {
                 tracing::info!(target: "everlink", ?peer, ?code, ?retry_after, "the peer refused a connection");
+                self.with(peer, |waits| waits.watch.on_notice(Notice::Refused { retry_after }, wakes));
             }
             Event::Stopped => {}
         }
@@ -165,15 +146,6 @@ impl Waits {
             Some(receiver) => wakes.wake(receiver.waker.take()),
             None => self.inbox.list(peer, wakes),
         }
-    }
-
-    fn on_state(&mut self, peer: PeerId, change: StateChange, wakes: &mut Wakes) {
-        tracing::debug!(target: "everlink", ?peer, from = ?change.from, to = ?change.to, cause = ?change.cause);
-        self.with(peer, |waits| {
-            waits.watch.version += 1;
-            waits.watch.latest = Some(change);
-            waits.watch.waiting.wake_all(wakes);
-        });
     }
 
     fn with(&mut self, peer: PeerId, f: impl FnOnce(&mut PeerWaits)) {
