@@ -9,7 +9,7 @@ use crate::app::{AppPlan, FlowPlan, Sizes};
 use crate::cipher::Cipher;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::{Dice, PERCENT};
-use crate::fault::{FLICKER, Fault};
+use crate::fault::{FLICKER, FORGE, Fault};
 use crate::net::link::{Bursts, LinkOptions};
 use crate::subject::OnRestart;
 use std::fmt;
@@ -35,6 +35,15 @@ pub(crate) struct Limits {
     pub(crate) forgeries: u64,
 }
 
+/// How many handshakes are computed in a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Load {
+    /// From how many on a cookie is asked for.
+    pub(crate) cookies_from: u32,
+    /// At most.
+    pub(crate) max_handshakes: u32,
+}
+
 /// Everything a seed decides.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -47,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) rekey_after: Micros,
     /// How much a key may be used, if that is little.
     pub(crate) key_limits: Option<Limits>,
+    /// How many handshakes are computed, if they are few.
+    pub(crate) load: Option<Load>,
     /// While faults last; from machine to machine, row by row.
     pub(crate) links: Vec<LinkOptions>,
     /// Afterwards.
@@ -68,6 +79,8 @@ impl Settings {
         let clone = kinds.contains(&17).then(|| dice.below(nodes as u64) as usize);
         let mut faults = draw_faults(&kinds, nodes, clone, fair_at, &mut dice);
         faults.extend(draw_flicker(nodes, fair_at, seed));
+        let (forged, load) = draw_forged(nodes, fair_at, seed);
+        faults.extend(forged);
         faults.sort_by_key(|(at, _)| *at);
         let machines = nodes + usize::from(clone.is_some());
         let (links, fair) = draw_links(machines, &mut dice);
@@ -80,6 +93,7 @@ impl Settings {
             cipher: draw_cipher(&mut dice),
             rekey_after: draw_rekey(&mut dice, seed),
             key_limits: draw_limits(seed),
+            load,
             links,
             fair,
             faults,
@@ -115,6 +129,7 @@ impl Settings {
             cipher: Cipher::Null,
             rekey_after: 120 * SECOND,
             key_limits: None,
+            load: None,
             fair: links.clone(),
             links,
             faults: Vec::new(),
@@ -193,6 +208,18 @@ fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Vec<(Micros, Fault)
     (0..times)
         .map(|_| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
         .collect()
+}
+
+/// Forged handshakes, and perhaps endpoints that compute few of them.
+fn draw_forged(nodes: usize, fair_at: Micros, seed: u64) -> (Vec<(Micros, Fault)>, Option<Load>) {
+    let mut dice = Dice::new(seed).fork("forgery", 0);
+    let times = if dice.chance(10 * PERCENT) { dice.between(1, 3) } else { 0 };
+    let faults = (0..times)
+        .map(|_| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FORGE, nodes, &mut dice)))
+        .collect();
+    let (cookies_from, max_handshakes) = dice.pick(&[(8, 8), (4, 16)]);
+    let few = times > 0 && dice.coin();
+    (faults, few.then_some(Load { cookies_from, max_handshakes }))
 }
 
 fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOptions>) {
@@ -342,6 +369,9 @@ impl fmt::Display for Settings {
         )?;
         if let Some(limits) = self.key_limits {
             writeln!(f, "  {limits:?}")?;
+        }
+        if let Some(load) = self.load {
+            writeln!(f, "  {load:?}")?;
         }
         writeln!(f, "  cipher: {:?}; IPv6: {}; eavesdropper: {}", self.cipher, self.ipv6, self.tap)?;
         let machines = self.machines();

@@ -2,11 +2,13 @@
 
 use super::{Happening, Undo, World};
 use crate::clock::{MILLI, Micros};
+use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::machine::Condition;
-use crate::net::damage::junk;
+use crate::net::damage::{first_message, junk};
 use crate::net::fabric::{Origin, Parcel, STRANGERS, stranger};
 use crate::net::rule::{Action, Kind, Rule};
+use crate::subject;
 
 /// Over how long a replay of everything is spread.
 const REPLAY: Micros = 2_000 * MILLI;
@@ -58,6 +60,7 @@ impl World {
             Fault::Replay => self.replay(),
             Fault::Junk { machine, count } => self.throw_junk(machine, count),
             Fault::Spoof { odds, lasts } => self.spoof(odds, lasts),
+            Fault::Forge { machine, count } => self.forge(machine, count, index),
             Fault::Flicker { machine, to, fresh, after, late } => {
                 self.hold_back(machine, to, late);
                 if fresh {
@@ -333,6 +336,21 @@ impl World {
             let bytes = junk(&mut self.dice);
             let to = self.machines[machine].address;
             let parcel = Parcel { from, to, sender: machine, bytes, origin: Origin::Junk };
+            self.plan(at, Happening::Arrive(parcel));
+        }
+    }
+
+    /// Somebody who knows an identity makes it compute handshakes that come to nothing.
+    fn forge(&mut self, machine: usize, count: u32, index: usize) {
+        let mut dice = Dice::new(self.settings.seed).fork("forged", index);
+        let receiver = self.directory.id(self.machines[machine].identity);
+        for _ in 0..count {
+            let at = self.now + dice.below(1_000 * MILLI);
+            let from = stranger(dice.below(STRANGERS));
+            let mut bytes = first_message(&mut dice);
+            subject::invite(&mut bytes, &receiver);
+            let to = self.machines[machine].address;
+            let parcel = Parcel { from, to, sender: machine, bytes, origin: Origin::Forged };
             self.plan(at, Happening::Arrive(parcel));
         }
     }
