@@ -13,11 +13,15 @@ use crate::subject::{
 };
 use crate::world::Turn;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 mod streams;
 
 /// How many streams an application keeps open to one peer.
 const MOST_STREAMS: usize = 6;
+
+/// How long it waits before it asks again for a link for which there was no room.
+const NO_ROOM: Micros = SECOND / 2;
 
 /// How long a lazy application sits on a message before it is done with it.
 const LAZY: Micros = 20 * SECOND;
@@ -110,6 +114,10 @@ pub(crate) struct App {
     duties: VecDeque<Duty>,
     outgoing: BTreeMap<(usize, StreamId), Outgoing>,
     incoming: BTreeMap<(usize, StreamId), Incoming>,
+    /// Where each peer is, by what it was told last.
+    addresses: BTreeMap<usize, SocketAddr>,
+    /// Peers of which its endpoint may know nothing: not which channels there are, nor where they are.
+    strange: BTreeSet<usize>,
 }
 
 impl App {
@@ -136,17 +144,31 @@ impl App {
             duties: VecDeque::new(),
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            strange: BTreeSet::new(),
         }
     }
 
-    /// Says which channels there are.
+    /// Says which channels there are, or later, if there is little room for links.
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) {
-        for flow in &self.flows {
-            let peer = turn.directory.id(flow.plan.to);
-            let options = channel_options(flow.plan.on_restart);
-            // It cannot fail: the peer is a valid one, and 256 channels are allowed.
-            let _ = turn.endpoint.set_channel(turn.now, peer, flow.plan.channel, options);
+        if turn.observer.tables.watches(turn.process.identity) {
+            self.strange.extend(self.flows.iter().map(|flow| flow.plan.to));
+        } else {
+            for flow in &self.flows {
+                set_channel(turn, flow);
+            }
         }
+    }
+
+    /// Hears where a peer is.
+    pub(crate) fn remember(&mut self, peer: usize, address: SocketAddr) {
+        self.addresses.insert(peer, address);
+    }
+
+    /// Its endpoint has forgotten its links with these peers.
+    pub(crate) fn on_forgotten(&mut self, peers: Vec<usize>) {
+        self.full.retain(|peer| !peers.contains(peer));
+        self.strange.extend(peers);
     }
 
     /// Sends one message on every flow now, so that everybody owes something.
@@ -266,6 +288,25 @@ impl App {
         }
     }
 
+    /// Says again what the endpoint forgot with its link. False if there is no room for another.
+    fn acquaint(&mut self, turn: &mut Turn<'_>, peer: usize) -> bool {
+        if !self.strange.contains(&peer) {
+            return true;
+        }
+        if !self.flows.iter().filter(|flow| flow.plan.to == peer).all(|flow| set_channel(turn, flow)) {
+            turn.observer.marks.pass("link refused for want of room");
+            return false;
+        }
+        if let Some(address) = self.addresses.get(&peer) {
+            // There is a link now, and it takes what it is told.
+            let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(peer), &[*address]);
+            turn.observer.links.on_told(turn.process.number, peer);
+        }
+        self.on_forgotten(turn.note_forgotten());
+        self.strange.remove(&peer);
+        true
+    }
+
     fn retry(&mut self, turn: &mut Turn<'_>, peer: usize) {
         for index in 0..self.flows.len() {
             if self.flows[index].plan.to == peer && self.flows[index].stuck.is_some() {
@@ -275,6 +316,11 @@ impl App {
     }
 
     fn send_burst(&mut self, turn: &mut Turn<'_>, index: usize) {
+        if !self.acquaint(turn, self.flows[index].plan.to) {
+            let flow = &mut self.flows[index];
+            flow.next = flow.next.min(turn.at + NO_ROOM);
+            return;
+        }
         let flow = &mut self.flows[index];
         while flow.left > 0 && !self.full.contains(&flow.plan.to) {
             let len = flow.stuck.unwrap_or_else(|| draw_len(flow.plan.sizes, &mut self.dice));
@@ -355,6 +401,13 @@ impl App {
             turn.endpoint.done(turn.now, turn.directory.id(duty.peer), duty.token);
         }
     }
+}
+
+/// Says what kind of channel a flow uses. False if there is no room for the link: the peer is a valid one, and 256
+/// channels are allowed.
+fn set_channel(turn: &mut Turn<'_>, flow: &Flow) -> bool {
+    let (peer, options) = (turn.directory.id(flow.plan.to), channel_options(flow.plan.on_restart));
+    turn.endpoint.set_channel(turn.now, peer, flow.plan.channel, options).is_ok()
 }
 
 fn send(turn: &mut Turn<'_>, plan: &FlowPlan, name: Name, len: usize) -> bool {

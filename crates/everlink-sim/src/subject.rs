@@ -152,6 +152,11 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
     })
 }
 
+/// Whether an endpoint has a link with `peer`.
+pub(crate) fn holds(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> bool {
+    endpoint.snapshot(now, &peer).is_some()
+}
+
 /// All that an endpoint holds of a link, for comparison before and after a datagram that must change
 /// nothing.
 pub(crate) fn digest(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
@@ -212,8 +217,8 @@ pub(crate) fn send_options(wants_done: bool) -> SendOptions {
     SendOptions { wants_done }
 }
 
-/// The configuration of every endpoint of a world.
-pub(crate) fn config(settings: &Settings) -> Config {
+/// The configuration of the endpoints of an identity.
+pub(crate) fn config(settings: &Settings, identity: usize) -> Config {
     let rekey_after = Duration::from_micros(settings.rekey_after);
     let key_limits = settings.key_limits.map_or_else(KeyLimits::default, |limits| KeyLimits {
         aes_rekey_blocks: limits.rekey_packets * BLOCKS,
@@ -232,6 +237,7 @@ pub(crate) fn config(settings: &Settings) -> Config {
         key_limits,
         cookies_from: load.cookies_from,
         max_handshakes: load.max_handshakes,
+        max_links: settings.most_links(identity).unwrap_or(usual.max_links),
         ..usual
     }
 }
@@ -313,20 +319,17 @@ fn edge_name(state: LinkState, fact: Fact) -> String {
     format!("{state:?} on {fact:?}")
 }
 
-/// The marks that a swarm passes, by the names under which they are counted. `Evicted` is not among them: no world has
-/// more peers than a table of links has room for, but `everlink-proto/tests/corners.rs` has.
+/// The marks that a swarm passes, by the names under which they are counted.
 pub(crate) fn declared_marks() -> impl Iterator<Item = String> {
-    Mark::ALL.into_iter().filter(|mark| !matches!(mark, Mark::Evicted)).map(|mark| format!("{mark:?}"))
+    Mark::ALL.into_iter().map(|mark| format!("{mark:?}"))
 }
 
 /// The reasons for which datagrams are discarded somewhere in a swarm, by the names under which they are counted.
-/// `NoLink` is not among them: no world has more peers than a table of links has room for. Nor is `NoSlot`, and no test reaches it: the slots of a link go before another half is drawn, whether a
+/// `NoSlot` is not among them, and no test reaches it: the slots of a link go before another half is drawn, whether a
 /// session ends or the link is forgotten, so it guards against a mistake in the core. A run that meets it after all
 /// is told of as one that met what nobody declared.
 pub(crate) fn declared_drops() -> impl Iterator<Item = String> {
-    let met = DropReason::ALL
-        .into_iter()
-        .filter(|reason| !matches!(reason, DropReason::NoLink | DropReason::NoSlot));
+    let met = DropReason::ALL.into_iter().filter(|reason| !matches!(reason, DropReason::NoSlot));
     met.map(|reason| format!("{reason:?}"))
 }
 

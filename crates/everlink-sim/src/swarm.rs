@@ -9,10 +9,12 @@ use crate::app::{AppPlan, FlowPlan, Sizes};
 use crate::cipher::Cipher;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::{Dice, PERCENT};
-use crate::fault::{FLICKER, FORGE, Fault};
+use crate::fault::{FLICKER, Fault};
 use crate::net::link::{Bursts, LinkOptions};
 use crate::subject::OnRestart;
 use std::fmt;
+
+mod rare;
 
 /// What is decided about one machine.
 #[derive(Clone, Debug)]
@@ -58,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) key_limits: Option<Limits>,
     /// How many handshakes are computed, if they are few.
     pub(crate) load: Option<Load>,
+    /// An identity whose endpoints hold few links, and how many.
+    pub(crate) small_table: Option<(usize, usize)>,
     /// While faults last; from machine to machine, row by row.
     pub(crate) links: Vec<LinkOptions>,
     /// Afterwards.
@@ -78,8 +82,8 @@ impl Settings {
         let kinds = draw_kinds(nodes, &mut dice);
         let clone = kinds.contains(&17).then(|| dice.below(nodes as u64) as usize);
         let mut faults = draw_faults(&kinds, nodes, clone, fair_at, &mut dice);
-        faults.extend(draw_flicker(nodes, fair_at, seed));
-        let (forged, load) = draw_forged(nodes, fair_at, seed);
+        faults.extend(rare::draw_flicker(nodes, fair_at, seed));
+        let (forged, load) = rare::draw_forged(nodes, fair_at, seed);
         faults.extend(forged);
         faults.sort_by_key(|(at, _)| *at);
         let machines = nodes + usize::from(clone.is_some());
@@ -91,9 +95,10 @@ impl Settings {
             machine_plans: draw_machines(nodes, clone, slowest, fair_at, &mut dice),
             ipv6: dice.chance(25 * PERCENT),
             cipher: draw_cipher(&mut dice),
-            rekey_after: draw_rekey(&mut dice, seed),
-            key_limits: draw_limits(seed),
+            rekey_after: rare::draw_rekey(&mut dice, seed),
+            key_limits: rare::draw_limits(seed),
             load,
+            small_table: rare::draw_table(nodes, clone.is_some(), seed),
             links,
             fair,
             faults,
@@ -130,12 +135,18 @@ impl Settings {
             rekey_after: 120 * SECOND,
             key_limits: None,
             load: None,
+            small_table: None,
             fair: links.clone(),
             links,
             faults: Vec::new(),
             fair_at: 100 * SECOND,
             tap: false,
         }
+    }
+
+    /// How many links the endpoints of an identity hold, if they are few.
+    pub(crate) fn most_links(&self, identity: usize) -> Option<usize> {
+        self.small_table.filter(|(whose, _)| *whose == identity).map(|(_, most)| most)
     }
 
     /// How many machines there are, spare ones for second processes included.
@@ -150,19 +161,6 @@ fn draw_cipher(dice: &mut Dice) -> Cipher {
         1 => Cipher::Aes,
         _ => Cipher::Null,
     }
-}
-
-fn draw_rekey(dice: &mut Dice, seed: u64) -> Micros {
-    let usual = dice.pick(&[10, 30, 120, 120]) * SECOND;
-    if Dice::new(seed).fork("rekey", 0).chance(5 * PERCENT) { 5 * SECOND } else { usual }
-}
-
-fn draw_limits(seed: u64) -> Option<Limits> {
-    let mut dice = Dice::new(seed).fork("limits", 0);
-    dice.chance(5 * PERCENT).then(|| {
-        let rekey_packets = dice.pick(&[1_000, 3_000]);
-        Limits { rekey_packets, stop_packets: 4 * rekey_packets, forgeries: dice.pick(&[100, 1_000]) }
-    })
 }
 
 fn draw_kinds(nodes: usize, dice: &mut Dice) -> Vec<usize> {
@@ -200,26 +198,6 @@ fn draw_faults(
         }
     }
     faults
-}
-
-fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Vec<(Micros, Fault)> {
-    let mut dice = Dice::new(seed).fork("flicker", 0);
-    let times = if dice.chance(15 * PERCENT) { dice.between(1, 4) } else { 0 };
-    (0..times)
-        .map(|_| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
-        .collect()
-}
-
-/// Forged handshakes, and perhaps endpoints that compute few of them.
-fn draw_forged(nodes: usize, fair_at: Micros, seed: u64) -> (Vec<(Micros, Fault)>, Option<Load>) {
-    let mut dice = Dice::new(seed).fork("forgery", 0);
-    let times = if dice.chance(10 * PERCENT) { dice.between(1, 3) } else { 0 };
-    let faults = (0..times)
-        .map(|_| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FORGE, nodes, &mut dice)))
-        .collect();
-    let (cookies_from, max_handshakes) = dice.pick(&[(8, 8), (4, 16)]);
-    let few = times > 0 && dice.coin();
-    (faults, few.then_some(Load { cookies_from, max_handshakes }))
 }
 
 fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOptions>) {
@@ -369,6 +347,9 @@ impl fmt::Display for Settings {
         )?;
         if let Some(limits) = self.key_limits {
             writeln!(f, "  {limits:?}")?;
+        }
+        if let Some((whose, most)) = self.small_table {
+            writeln!(f, "  room for links at {whose}: {most}")?;
         }
         if let Some(load) = self.load {
             writeln!(f, "  {load:?}")?;

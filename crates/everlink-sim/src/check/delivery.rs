@@ -177,6 +177,25 @@ impl Deliveries {
         told.ended += 1;
     }
 
+    /// An endpoint has forgotten its link with `peer` to make room: nobody is told, so nothing may be owed (D8). Tells
+    /// whether there was a session.
+    pub(crate) fn on_forgotten(
+        &mut self,
+        at: Micros,
+        who: Process,
+        peer: usize,
+        findings: &mut Findings,
+    ) -> bool {
+        let owed = self.waiting(who.number, peer);
+        if owed > 0 {
+            let text =
+                format!("{owed} messages forgotten with a link: {}", self.show_waiting(who.number, peer));
+            findings.complain("D8", at, (who.machine, peer), text);
+        }
+        let told = self.told.entry((who.number, peer)).or_default();
+        std::mem::take(&mut told.open)
+    }
+
     /// An endpoint is known to have ended a session with `peer`, whether or not its application has
     /// read so yet.
     pub(crate) fn on_end_known(&mut self, who: Process, peer: usize) {

@@ -8,9 +8,10 @@ pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
     /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
-    pub(crate) const DECLARED: [&str; 15] = [
+    pub(crate) const DECLARED: [&str; 17] = [
         "changed to another process of the peer",
         "duplicate identity told",
+        "link refused for want of room",
         "more than one connection",
         "possible duplicate read",
         "send budget full",
@@ -19,6 +20,7 @@ impl Marks {
         "session ended: ClosedHere",
         "session ended: PeerForgot",
         "session ended: PeerRestarted",
+        "session forgotten to make room",
         "stream opened",
         "stream read ended by an error",
         "stream read to its end",

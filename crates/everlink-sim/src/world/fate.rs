@@ -366,6 +366,9 @@ impl World {
         for one in 0..self.settings.nodes {
             for other in 0..one {
                 let (here, there) = self.dice.pick(&[(true, true), (true, false), (false, true)]);
+                // Whoever forgets a link forgets where its peer is.
+                let both = self.observer.tables.concerns(one, other);
+                let (here, there) = (here || both, there || both);
                 if here {
                     self.tell(one, other);
                 }
