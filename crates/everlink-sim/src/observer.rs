@@ -107,7 +107,11 @@ impl Observer {
     /// An application read a message.
     pub(crate) fn on_taken(&mut self, at: Micros, taken: &Taken<'_>) -> Option<Name> {
         let machines = (taken.receiver.machine, taken.peer);
+        let carried_on = self.deliveries.carried_on;
         let name = self.deliveries.on_taken(at, taken, &mut self.findings);
+        if self.deliveries.carried_on > carried_on {
+            self.marks.pass("read on over another connection");
+        }
         let what = [taken.channel as u8, taken.body.len() as u8, u8::from(taken.flagged)];
         self.trace.note(at, machines, &what, || match name {
             Some(name) => format!(
@@ -177,6 +181,7 @@ impl Observer {
     pub(crate) fn on_view(&mut self, sight: &Sight) {
         self.links.on_view(sight, &mut self.findings);
         self.gauges.on_view(sight, &mut self.findings);
+        self.deliveries.on_view(sight, &mut self.findings);
         if sight.view.connections.len() > 1 {
             self.marks.pass("more than one connection");
         }

@@ -110,6 +110,8 @@ pub(crate) struct View {
     /// Which session of the link it is, counted from 0.
     pub(crate) session: u64,
     pub(crate) connections: Vec<ConnectionView>,
+    /// Messages that it has accepted and told no verdict of.
+    pub(crate) open_messages: u64,
     /// What is bounded: name, value, cap.
     pub(crate) gauges: Vec<(&'static str, u64, u64)>,
 }
@@ -142,6 +144,7 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
         in_session: snapshot.in_session,
         session: snapshot.epoch,
         connections: connections.collect(),
+        open_messages: session.open_messages as u64,
         gauges: vec![
             ("send budget", session.open_cost, limits.send_budget + largest),
             ("inbox", session.inbox_cost, limits.link_window + largest),
