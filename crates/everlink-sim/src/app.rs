@@ -186,6 +186,11 @@ impl App {
         self.slow_until = 0;
     }
 
+    /// Sends again.
+    pub(crate) fn go_on(&mut self) {
+        self.sending = true;
+    }
+
     /// Reads slowly, or not at all, until `until`.
     pub(crate) fn be_slow(&mut self, until: Micros) {
         self.slow_until = self.slow_until.max(until);

@@ -6,6 +6,8 @@ use crate::clock::{Micros, SECOND};
 use crate::subject::{self, LinkState};
 use crate::world::World;
 
+mod calm;
+
 /// For how long applications go on sending once the faults have stopped.
 const STILL_SENDING: Micros = 5 * SECOND;
 
@@ -37,6 +39,9 @@ pub(crate) fn run(world: &mut World) {
     if converge(world) {
         come_to_rest(world);
         compare(world);
+        if world.settings.looks_twice && !stirs(world) {
+            calm::look(world);
+        }
     }
     world.explain_findings();
     farewell(world);
@@ -151,7 +156,7 @@ fn compare(world: &mut World) {
                 continue;
             }
             if let [Some(here), Some(there)] = &ends {
-                observer.links.compare(here, there, &mut observer.findings);
+                observer.links.compare("S2", here, there, &mut observer.findings);
             }
         }
     }

@@ -304,7 +304,6 @@ pub(crate) fn leftovers(endpoint: &Endpoint) -> [usize; 3] {
 }
 
 /// How many handshakes an endpoint has begun.
-#[cfg(test)]
 pub(crate) fn begun(endpoint: &Endpoint) -> u64 {
     endpoint.stats().attempts
 }

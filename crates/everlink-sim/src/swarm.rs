@@ -62,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) load: Option<Load>,
     /// An identity whose endpoints hold few links, and how many.
     pub(crate) small_table: Option<(usize, usize)>,
+    /// Whether it is looked at closely once it is at rest.
+    pub(crate) looks_twice: bool,
     /// While faults last; from machine to machine, row by row.
     pub(crate) links: Vec<LinkOptions>,
     /// Afterwards.
@@ -99,6 +101,7 @@ impl Settings {
             key_limits: rare::draw_limits(seed),
             load,
             small_table: rare::draw_table(nodes, clone.is_some(), seed),
+            looks_twice: Dice::new(seed).fork("calm", 0).chance(25 * PERCENT),
             links,
             fair,
             faults,
@@ -136,6 +139,7 @@ impl Settings {
             key_limits: None,
             load: None,
             small_table: None,
+            looks_twice: false,
             fair: links.clone(),
             links,
             faults: Vec::new(),

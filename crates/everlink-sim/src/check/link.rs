@@ -284,8 +284,14 @@ impl Links {
         self.seen.get(&(process, peer)).map_or(0, |seen| at.saturating_sub(seen.last_sent))
     }
 
-    /// Compares both ends of a pair that has come to rest (S2).
-    pub(crate) fn compare(&self, one: &Sight, other: &Sight, findings: &mut Findings) {
+    /// Compares both ends of a pair that has come to rest (S2), or that had time to agree (S7).
+    pub(crate) fn compare(
+        &self,
+        invariant: &'static str,
+        one: &Sight,
+        other: &Sight,
+        findings: &mut Findings,
+    ) {
         let (a, b) = (&one.view, &other.view);
         let agree = a.mine.is_some() && a.mine == b.theirs && a.theirs == b.mine;
         let name = |view: &View| {
@@ -299,7 +305,7 @@ impl Links {
         };
         if !agree || !same {
             let text = format!("the ends differ:\n  {a:?}\n  {b:?}");
-            findings.complain("S2", one.at, one.machines(), text);
+            findings.complain(invariant, one.at, one.machines(), text);
         }
     }
 

@@ -8,11 +8,13 @@ pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
     /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
-    pub(crate) const DECLARED: [&str; 18] = [
+    pub(crate) const DECLARED: [&str; 20] = [
         "changed to another process of the peer",
+        "dials crossed in a calm",
         "duplicate identity told",
         "link refused for want of room",
         "more than one connection",
+        "new connections in a calm",
         "possible duplicate read",
         "read on over another connection",
         "send budget full",

@@ -281,7 +281,7 @@ impl World {
         }
     }
 
-    fn redial(&mut self, machine: usize, to: usize) {
+    pub(crate) fn redial(&mut self, machine: usize, to: usize) {
         self.force(machine);
         let identity = self.machines[to].identity;
         self.with(machine, |turn| turn.endpoint.redial(turn.now, turn.directory.id(identity)));
