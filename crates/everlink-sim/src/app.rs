@@ -8,20 +8,16 @@ use crate::check::delivery::{Accepted, Name, SHORTEST, Taken, body_of};
 use crate::check::stream::Reading;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::{Dice, PERCENT, Ppm};
-use crate::subject::{
-    DoneToken, End, Event, InboxItem, OnRestart, StreamId, channel_options, outcome, send_options,
-};
+use crate::subject::{DoneToken, End, Event, InboxItem, OnRestart, StreamId, outcome, send_options};
 use crate::world::Turn;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
+mod room;
 mod streams;
 
 /// How many streams an application keeps open to one peer.
 const MOST_STREAMS: usize = 6;
-
-/// How long it waits before it asks again for a link for which there was no room.
-const NO_ROOM: Micros = SECOND / 2;
 
 /// How long a lazy application sits on a message before it is done with it.
 const LAZY: Micros = 20 * SECOND;
@@ -149,28 +145,6 @@ impl App {
         }
     }
 
-    /// Says which channels there are, or later, if there is little room for links.
-    pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) {
-        if turn.observer.tables.watches(turn.process.identity) {
-            self.strange.extend(self.flows.iter().map(|flow| flow.plan.to));
-        } else {
-            for flow in &self.flows {
-                set_channel(turn, flow);
-            }
-        }
-    }
-
-    /// Hears where a peer is.
-    pub(crate) fn remember(&mut self, peer: usize, address: SocketAddr) {
-        self.addresses.insert(peer, address);
-    }
-
-    /// Its endpoint has forgotten its links with these peers.
-    pub(crate) fn on_forgotten(&mut self, peers: Vec<usize>) {
-        self.full.retain(|peer| !peers.contains(peer));
-        self.strange.extend(peers);
-    }
-
     /// Sends one message on every flow now, so that everybody owes something.
     pub(crate) fn nudge(&mut self, now: Micros) {
         for flow in &mut self.flows {
@@ -293,25 +267,6 @@ impl App {
         }
     }
 
-    /// Says again what the endpoint forgot with its link. False if there is no room for another.
-    fn acquaint(&mut self, turn: &mut Turn<'_>, peer: usize) -> bool {
-        if !self.strange.contains(&peer) {
-            return true;
-        }
-        if !self.flows.iter().filter(|flow| flow.plan.to == peer).all(|flow| set_channel(turn, flow)) {
-            turn.observer.marks.pass("link refused for want of room");
-            return false;
-        }
-        if let Some(address) = self.addresses.get(&peer) {
-            // There is a link now, and it takes what it is told.
-            let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(peer), &[*address]);
-            turn.observer.links.on_told(turn.process.number, peer);
-        }
-        self.on_forgotten(turn.note_forgotten());
-        self.strange.remove(&peer);
-        true
-    }
-
     fn retry(&mut self, turn: &mut Turn<'_>, peer: usize) {
         for index in 0..self.flows.len() {
             if self.flows[index].plan.to == peer && self.flows[index].stuck.is_some() {
@@ -323,7 +278,7 @@ impl App {
     fn send_burst(&mut self, turn: &mut Turn<'_>, index: usize) {
         if !self.acquaint(turn, self.flows[index].plan.to) {
             let flow = &mut self.flows[index];
-            flow.next = flow.next.min(turn.at + NO_ROOM);
+            flow.next = flow.next.min(turn.at + room::AGAIN);
             return;
         }
         let flow = &mut self.flows[index];
@@ -406,13 +361,6 @@ impl App {
             turn.endpoint.done(turn.now, turn.directory.id(duty.peer), duty.token);
         }
     }
-}
-
-/// Says what kind of channel a flow uses. False if there is no room for the link: the peer is a valid one, and 256
-/// channels are allowed.
-fn set_channel(turn: &mut Turn<'_>, flow: &Flow) -> bool {
-    let (peer, options) = (turn.directory.id(flow.plan.to), channel_options(flow.plan.on_restart));
-    turn.endpoint.set_channel(turn.now, peer, flow.plan.channel, options).is_ok()
 }
 
 fn send(turn: &mut Turn<'_>, plan: &FlowPlan, name: Name, len: usize) -> bool {
