@@ -18,7 +18,7 @@ pub enum DropReason {
     BadHandshake,
     /// A message 1 while too many are being computed.
     Overload,
-    /// No slot for a message 1.
+    /// A confirmation of a slot whose half has been drawn anew since.
     NoSlot,
     /// An answer to an attempt that is over, or of a stranger.
     NoAttempt,
@@ -34,6 +34,25 @@ pub enum DropReason {
     NoLink,
     /// A message 1 of a peer whose answer to our CLOSE is awaited.
     Leaving,
+}
+
+impl DropReason {
+    /// Every reason.
+    pub const ALL: [Self; 13] = [
+        Self::Malformed,
+        Self::BadMac,
+        Self::OtherVersion,
+        Self::BadHandshake,
+        Self::Overload,
+        Self::NoSlot,
+        Self::NoAttempt,
+        Self::UnknownId,
+        Self::Replayed,
+        Self::NotAuthentic,
+        Self::BadToken,
+        Self::NoLink,
+        Self::Leaving,
+    ];
 }
 
 /// A corner of the protocol, counted when it is visited.

@@ -8,12 +8,12 @@ use crate::check::delivery::{Accepted, Name, SHORTEST, Taken, body_of};
 use crate::check::stream::Reading;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::{Dice, PERCENT, Ppm};
-use crate::subject::{
-    DoneToken, End, Event, InboxItem, OnRestart, StreamId, channel_options, outcome, send_options,
-};
+use crate::subject::{DoneToken, End, Event, InboxItem, OnRestart, StreamId, outcome, send_options};
 use crate::world::Turn;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
+mod room;
 mod streams;
 
 /// How many streams an application keeps open to one peer.
@@ -110,6 +110,10 @@ pub(crate) struct App {
     duties: VecDeque<Duty>,
     outgoing: BTreeMap<(usize, StreamId), Outgoing>,
     incoming: BTreeMap<(usize, StreamId), Incoming>,
+    /// Where each peer is, by what it was told last.
+    addresses: BTreeMap<usize, SocketAddr>,
+    /// Peers of which its endpoint may know nothing: not which channels there are, nor where they are.
+    strange: BTreeSet<usize>,
 }
 
 impl App {
@@ -136,16 +140,8 @@ impl App {
             duties: VecDeque::new(),
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
-        }
-    }
-
-    /// Says which channels there are.
-    pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) {
-        for flow in &self.flows {
-            let peer = turn.directory.id(flow.plan.to);
-            let options = channel_options(flow.plan.on_restart);
-            // It cannot fail: the peer is a valid one, and 256 channels are allowed.
-            let _ = turn.endpoint.set_channel(turn.now, peer, flow.plan.channel, options);
+            addresses: BTreeMap::new(),
+            strange: BTreeSet::new(),
         }
     }
 
@@ -162,6 +158,11 @@ impl App {
         self.sending = false;
         self.flows.iter_mut().for_each(|flow| (flow.left, flow.stuck) = (0, None));
         self.slow_until = 0;
+    }
+
+    /// Sends again.
+    pub(crate) fn go_on(&mut self) {
+        self.sending = true;
     }
 
     /// Reads slowly, or not at all, until `until`.
@@ -275,6 +276,11 @@ impl App {
     }
 
     fn send_burst(&mut self, turn: &mut Turn<'_>, index: usize) {
+        if !self.acquaint(turn, self.flows[index].plan.to) {
+            let flow = &mut self.flows[index];
+            flow.next = flow.next.min(turn.at + room::AGAIN);
+            return;
+        }
         let flow = &mut self.flows[index];
         while flow.left > 0 && !self.full.contains(&flow.plan.to) {
             let len = flow.stuck.unwrap_or_else(|| draw_len(flow.plan.sizes, &mut self.dice));

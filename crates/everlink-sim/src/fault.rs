@@ -52,13 +52,16 @@ pub(crate) enum Fault {
     /// A process dies after its last packets were held up on the way: they arrive when the next one has taken its
     /// place. A fresh one has only just begun, and so has its peer.
     Flicker { machine: usize, to: usize, fresh: bool, after: Micros, late: Micros },
+    /// First messages of nobody, whose sender knows to whom he writes: mac1 is right, and nothing else.
+    Forge { machine: usize, count: u32 },
 }
 
-/// The place in [`KINDS`] of what is not drawn like the others.
+/// The places in [`KINDS`] of what is not drawn like the others.
 pub(crate) const FLICKER: usize = 21;
+pub(crate) const FORGE: usize = 22;
 
 /// Every kind of scheduled fault, as reports name them.
-pub(crate) const KINDS: [&str; 22] = [
+pub(crate) const KINDS: [&str; 23] = [
     "cut",
     "one-way partition",
     "rate step",
@@ -81,6 +84,7 @@ pub(crate) const KINDS: [&str; 22] = [
     "junk",
     "copies from strangers",
     "overtaken process",
+    "forged handshakes",
 ];
 
 impl Fault {
@@ -109,6 +113,7 @@ impl Fault {
             Self::Junk { .. } => 19,
             Self::Spoof { .. } => 20,
             Self::Flicker { .. } => FLICKER,
+            Self::Forge { .. } => FORGE,
         }]
     }
 
@@ -144,6 +149,7 @@ impl Fault {
             16 => Self::Close { machine, to: other },
             17 => Self::Clone { machine, lasts: dice.between(10 * SECOND, 60 * SECOND) },
             18 => Self::Replay,
+            FORGE => Self::Forge { machine, count: dice.between(5, 60) as u32 },
             19 => Self::Junk { machine, count: dice.between(20, 200) as u32 },
             FLICKER => {
                 let fresh = dice.coin();

@@ -6,9 +6,10 @@ use crate::check::close::Closes;
 use crate::check::crypto::Ledger;
 use crate::check::delivery::{Accepted, Deliveries, Name, Outcome, Taken};
 use crate::check::drain::Drains;
-use crate::check::link::Links;
+use crate::check::link::{Links, pair};
 use crate::check::liveness::Liveness;
 use crate::check::mark::Marks;
+use crate::check::room::Tables;
 use crate::check::stream::{Reading, Streams};
 use crate::check::{Findings, Process, Sight};
 use crate::clock::Micros;
@@ -29,14 +30,16 @@ pub(crate) struct Observer {
     pub(crate) gauges: Gauges,
     pub(crate) liveness: Liveness,
     pub(crate) marks: Marks,
+    pub(crate) tables: Tables,
     pub(crate) trace: Trace,
     /// Until when each process may keep silent towards a peer that refused it.
     pub(crate) refused: BTreeMap<(u32, usize), Micros>,
 }
 
 impl Observer {
-    /// Observers that have seen nothing yet, with an empty ledger of keys.
-    pub(crate) fn new(ledger: Ledger, lines: Option<Lines>) -> Self {
+    /// Observers that have seen nothing yet, with an empty ledger of keys. `small` is the identity that has little room
+    /// for links, if one has.
+    pub(crate) fn new(ledger: Ledger, small: Option<usize>, lines: Option<Lines>) -> Self {
         Self {
             findings: Findings::default(),
             deliveries: Deliveries::default(),
@@ -49,6 +52,7 @@ impl Observer {
             gauges: Gauges::default(),
             liveness: Liveness::default(),
             marks: Marks::default(),
+            tables: Tables::of(small),
             trace: Trace::new(lines),
             refused: BTreeMap::new(),
         }
@@ -103,7 +107,11 @@ impl Observer {
     /// An application read a message.
     pub(crate) fn on_taken(&mut self, at: Micros, taken: &Taken<'_>) -> Option<Name> {
         let machines = (taken.receiver.machine, taken.peer);
+        let carried_on = self.deliveries.carried_on;
         let name = self.deliveries.on_taken(at, taken, &mut self.findings);
+        if self.deliveries.carried_on > carried_on {
+            self.marks.pass("read on over another connection");
+        }
         let what = [taken.channel as u8, taken.body.len() as u8, u8::from(taken.flagged)];
         self.trace.note(at, machines, &what, || match name {
             Some(name) => format!(
@@ -128,6 +136,7 @@ impl Observer {
             format!("[{}] reads that a session with {peer} begins", process.number)
         });
         self.marks.pass("session began");
+        self.tables.on_started(process.identity, peer);
         self.deliveries.on_started(at, process, peer, &mut self.findings);
     }
 
@@ -139,8 +148,26 @@ impl Observer {
         self.marks.pass(&format!("session ended: {}", end.name()));
         self.deliveries.on_end_known(process, peer);
         self.deliveries.on_ended(at, process, peer, &mut self.findings);
-        self.links.on_ended(at, process, peer, end, &mut self.findings);
+        let crowded = self.tables.watches(peer);
+        self.links.on_ended(at, process, peer, end, crowded, &mut self.findings);
         self.closes.on_ended(at, process, peer, end, &mut self.findings);
+    }
+
+    /// A process has forgotten its link with `peer` to make room for another.
+    pub(crate) fn on_forgotten(&mut self, at: Micros, process: Process, peer: usize) {
+        self.trace.note(at, (process.machine, peer), b"forgotten", || {
+            format!("[{}] has forgotten {peer}", process.number)
+        });
+        if self.deliveries.on_forgotten(at, process, peer, &mut self.findings) {
+            self.marks.pass("session forgotten to make room");
+            self.deliveries.on_end_known(process, peer);
+            self.tables.on_forgotten(process.identity, peer);
+        }
+        self.links.on_forgotten(at, process, peer);
+        self.liveness.on_forgotten(at, pair(process.identity, peer));
+        self.closes.on_forgotten(process, peer);
+        self.drains.on_forgotten(process.number, peer);
+        self.refused.remove(&(process.number, peer));
     }
 
     /// Looks at one end of a link with an identity that runs or ran twice; `others` are all its processes.
@@ -154,6 +181,7 @@ impl Observer {
     pub(crate) fn on_view(&mut self, sight: &Sight) {
         self.links.on_view(sight, &mut self.findings);
         self.gauges.on_view(sight, &mut self.findings);
+        self.deliveries.on_view(sight, &mut self.findings);
         if sight.view.connections.len() > 1 {
             self.marks.pass("more than one connection");
         }

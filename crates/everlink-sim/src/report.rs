@@ -3,15 +3,23 @@
 use crate::check::Finding;
 use crate::check::mark::Marks;
 use crate::clock::Micros;
+use crate::fault;
+use crate::net::fabric;
 use crate::subject;
 use crate::trace::{Line, show_time};
 use crate::world::World;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 /// How many lines of the trace accompany a broken promise.
 const CONTEXT: usize = 40;
+
+/// What a seed amounts to on average, at least (docs/TESTING.md): simulated seconds, messages accepted, and kinds of
+/// fault that strike. A swarm that falls short of it proves less than its number of seeds says.
+const SECONDS_EACH: u64 = 120;
+const MESSAGES_EACH: u64 = 1_000;
+const KINDS_OF_FAULT_EACH: u64 = 3;
 
 /// A promise that was not kept.
 #[derive(Clone, Debug)]
@@ -102,21 +110,46 @@ impl SwarmReport {
 
     /// The rows of the table of a link's life that no run has used.
     pub fn untaken(&self) -> Vec<String> {
-        subject::declared_edges().into_iter().filter(|row| !self.rows.contains_key(row)).collect()
+        unmet(subject::declared_edges(), &self.rows)
     }
 
     /// The declared marks that no run has passed.
     pub fn unpassed(&self) -> Vec<String> {
-        let own = Marks::DECLARED.into_iter().map(str::to_owned);
-        subject::declared_marks().chain(own).filter(|mark| !self.marks.contains_key(mark)).collect()
+        unmet(declared_marks(), &self.marks)
     }
 
-    /// The marks that runs have passed though nobody declared them.
+    /// The declared reasons for which no run has discarded a datagram.
+    pub fn undropped(&self) -> Vec<String> {
+        unmet(subject::declared_drops(), &self.drops)
+    }
+
+    /// The declared kinds of fault that struck in no run.
+    pub fn unstruck(&self) -> Vec<String> {
+        declared_faults().filter(|kind| !self.faults.contains_key(kind)).map(str::to_owned).collect()
+    }
+
+    /// The marks, reasons and kinds of fault that runs have met though nobody declared them.
     pub fn undeclared(&self) -> Vec<String> {
-        let is_declared = |mark: &String| {
-            Marks::DECLARED.contains(&mark.as_str()) || subject::declared_marks().any(|it| it == *mark)
-        };
-        self.marks.keys().filter(|mark| !is_declared(mark)).cloned().collect()
+        let declared: BTreeSet<String> = declared_marks()
+            .chain(subject::declared_drops())
+            .chain(declared_faults().map(str::to_owned))
+            .collect();
+        let faults = self.faults.keys().map(|kind| (*kind).to_owned());
+        let met = self.marks.keys().chain(self.drops.keys()).cloned().chain(faults);
+        met.filter(|name| !declared.contains(name)).collect()
+    }
+
+    /// What the average seed falls short of.
+    pub fn too_small(&self) -> Vec<String> {
+        let sums = [
+            ("simulated seconds", self.simulated.as_secs(), SECONDS_EACH),
+            ("messages", self.messages, MESSAGES_EACH),
+            ("kinds of fault", self.kinds_of_fault, KINDS_OF_FAULT_EACH),
+        ];
+        sums.into_iter()
+            .filter(|(_, sum, each)| *sum < each * self.seeds)
+            .map(|(name, _, each)| format!("less than {each} {name} each"))
+            .collect()
     }
 
     /// Adds one run.
@@ -167,6 +200,18 @@ impl SwarmReport {
             self.failures.pop_last();
         }
     }
+}
+
+fn unmet(declared: impl IntoIterator<Item = String>, met: &BTreeMap<String, u64>) -> Vec<String> {
+    declared.into_iter().filter(|name| !met.contains_key(name)).collect()
+}
+
+fn declared_marks() -> impl Iterator<Item = String> {
+    subject::declared_marks().chain(Marks::DECLARED.into_iter().map(str::to_owned))
+}
+
+fn declared_faults() -> impl Iterator<Item = &'static str> {
+    fault::KINDS.into_iter().chain(fabric::KINDS)
 }
 
 fn add_all<K: Ord + Clone>(sums: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
@@ -308,10 +353,13 @@ impl fmt::Display for SwarmReport {
             self.datagrams / seeds,
             self.repeated
         )?;
+        list(f, "too small", &self.too_small())?;
         show(f, "faults", &self.faults)?;
+        list(f, "never struck", &self.unstruck())?;
         show(f, "edges", &self.edges)?;
         list(f, "never taken", &self.untaken())?;
         show(f, "drops", &self.drops)?;
+        list(f, "never discarded for", &self.undropped())?;
         show(f, "marks", &self.marks)?;
         list(f, "never passed", &self.unpassed())?;
         list(f, "never declared", &self.undeclared())?;

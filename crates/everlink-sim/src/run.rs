@@ -6,6 +6,8 @@ use crate::clock::{Micros, SECOND};
 use crate::subject::{self, LinkState};
 use crate::world::World;
 
+mod calm;
+
 /// For how long applications go on sending once the faults have stopped.
 const STILL_SENDING: Micros = 5 * SECOND;
 
@@ -37,6 +39,9 @@ pub(crate) fn run(world: &mut World) {
     if converge(world) {
         come_to_rest(world);
         compare(world);
+        if world.settings.looks_twice && !stirs(world) {
+            calm::look(world);
+        }
     }
     world.explain_findings();
     farewell(world);
@@ -119,6 +124,7 @@ fn promise(world: &mut World, one: usize, other: usize) -> Promise {
         loss: there.mean_loss().max(back.mean_loss()),
         rate: there.rate.min(back.rate) / shared,
         refused: world.observer.links.is_cloned(one, other) || world.observer.links.was_closed(one, other),
+        crowded: world.observer.tables.concerns(one, other),
     }
 }
 
@@ -145,9 +151,12 @@ fn compare(world: &mut World) {
     for one in 0..world.settings.nodes {
         for other in 0..one {
             let ends = [(one, other), (other, one)].map(|(here, there)| world.sight(here, there));
+            let observer = &mut world.observer;
+            if observer.tables.are_estranged(one, other) {
+                continue;
+            }
             if let [Some(here), Some(there)] = &ends {
-                let observer = &mut world.observer;
-                observer.links.compare(here, there, &mut observer.findings);
+                observer.links.compare("S2", here, there, &mut observer.findings);
             }
         }
     }
@@ -158,6 +167,8 @@ fn farewell(world: &mut World) {
     for machine in 0..world.machines.len() {
         for peer in world.peers(machine) {
             let polite = world.dice.coin();
+            // Who has forgotten the link has nothing to say.
+            let polite = polite || world.observer.tables.concerns(machine, peer);
             if world.machines[machine].number > peer || polite {
                 world.close(machine, peer);
             }

@@ -7,6 +7,7 @@ use crate::subject::{self, LinkState};
 use crate::swarm::Settings;
 use crate::world::World;
 use crate::{Options, SwarmReport, run};
+use std::time::Duration;
 
 /// The first wait of the retry ladder (SPEC 6.3).
 const RETRY: Micros = 300 * MILLI;
@@ -57,7 +58,7 @@ fn dials_that_cross_agree_within_three_round_trips_and_a_retry() {
             assert!(subject::begun(turn.endpoint) <= 4, "seed {seed}");
         }
         let observer = &mut world.observer;
-        observer.links.compare(&ends[0], &ends[1], &mut observer.findings);
+        observer.links.compare("S7", &ends[0], &ends[1], &mut observer.findings);
         assert_kept(&world);
     }
 }
@@ -96,20 +97,59 @@ fn the_same_seed_gives_the_same_trace() {
     assert!(report.violations.iter().all(|broken| broken.invariant != "L8"), "{report}");
 }
 
-/// An empty swarm was nowhere, and each row and mark taken is one less to name.
+/// What a swarm counts, what it says of that which it has not met, and how that is met.
+type Gate = (&'static str, fn(&SwarmReport) -> Vec<String>, fn(&mut SwarmReport, String) -> Option<u64>);
+
+/// An empty swarm was nowhere, and each thing met is one less to name.
 #[test]
-fn a_swarm_names_every_row_and_mark_that_it_has_not_met() {
+fn a_swarm_names_every_row_mark_reason_and_fault_that_it_has_not_met() {
+    let gates: [Gate; 4] = [
+        ("never taken", SwarmReport::untaken, |swarm, name| swarm.rows.insert(name, 1)),
+        ("never passed", SwarmReport::unpassed, |swarm, name| swarm.marks.insert(name, 1)),
+        ("never discarded for", SwarmReport::undropped, |swarm, name| swarm.drops.insert(name, 1)),
+        ("never struck", SwarmReport::unstruck, |swarm, name| swarm.faults.insert(name.leak(), 1)),
+    ];
+    for (says, unmet, meet) in gates {
+        let mut swarm = SwarmReport::default();
+        let mut names = unmet(&swarm);
+        assert!(swarm.to_string().contains(&format!("{says}: {}\n", names.join(", "))));
+        let last = names.pop().expect("something is declared");
+        for name in names {
+            meet(&mut swarm, name);
+        }
+        assert!(swarm.to_string().contains(&format!("{says}: {last}\n")));
+        meet(&mut swarm, last);
+        assert!(!swarm.to_string().contains(says));
+        assert!(!swarm.to_string().contains("never declared"));
+    }
+}
+
+#[test]
+fn a_swarm_names_every_mark_reason_and_fault_that_nobody_declared() {
     let mut swarm = SwarmReport::default();
-    let marks = swarm.unpassed();
-    assert!(swarm.to_string().contains(&format!("never passed: {}", marks.join(", "))));
-    assert!(swarm.to_string().contains(&format!("never taken: {}", swarm.untaken().join(", "))));
-    swarm.marks.extend(marks.into_iter().skip(1).map(|mark| (mark, 1)));
-    assert!(swarm.to_string().contains("never passed: NotKept\n"));
-    assert!(!swarm.to_string().contains("never declared"));
-    swarm.marks.insert("NotKept".to_owned(), 1);
-    assert!(!swarm.to_string().contains("never passed"));
     swarm.marks.insert("a mark from nowhere".to_owned(), 1);
-    assert!(swarm.to_string().contains("never declared: a mark from nowhere\n"));
+    swarm.drops.insert("for no reason".to_owned(), 1);
+    swarm.faults.insert("an act of nobody", 1);
+    let all = "never declared: a mark from nowhere, for no reason, an act of nobody\n";
+    assert!(swarm.to_string().contains(all));
+}
+
+#[test]
+fn a_swarm_of_seeds_that_are_too_small_says_so() {
+    let enough = SwarmReport {
+        seeds: 2,
+        simulated: Duration::from_secs(240),
+        messages: 2_000,
+        kinds_of_fault: 6,
+        ..SwarmReport::default()
+    };
+    assert!(!enough.to_string().contains("too small"));
+    let short = SwarmReport { simulated: Duration::from_secs(239), ..enough.clone() };
+    assert!(short.to_string().contains("too small: less than 120 simulated seconds each\n"));
+    let quiet = SwarmReport { messages: 1_999, ..enough.clone() };
+    assert!(quiet.to_string().contains("too small: less than 1000 messages each\n"));
+    let kind = SwarmReport { kinds_of_fault: 5, ..enough };
+    assert!(kind.to_string().contains("too small: less than 3 kinds of fault each\n"));
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::net::link::{Bursts, LinkOptions};
 use crate::subject::OnRestart;
 use std::fmt;
 
+mod rare;
+
 /// What is decided about one machine.
 #[derive(Clone, Debug)]
 pub(crate) struct MachinePlan {
@@ -35,6 +37,15 @@ pub(crate) struct Limits {
     pub(crate) forgeries: u64,
 }
 
+/// How many handshakes are computed in a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Load {
+    /// From how many on a cookie is asked for.
+    pub(crate) cookies_from: u32,
+    /// At most.
+    pub(crate) max_handshakes: u32,
+}
+
 /// Everything a seed decides.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -47,6 +58,12 @@ pub(crate) struct Settings {
     pub(crate) rekey_after: Micros,
     /// How much a key may be used, if that is little.
     pub(crate) key_limits: Option<Limits>,
+    /// How many handshakes are computed, if they are few.
+    pub(crate) load: Option<Load>,
+    /// An identity whose endpoints hold few links, and how many.
+    pub(crate) small_table: Option<(usize, usize)>,
+    /// Whether it is looked at closely once it is at rest.
+    pub(crate) looks_twice: bool,
     /// While faults last; from machine to machine, row by row.
     pub(crate) links: Vec<LinkOptions>,
     /// Afterwards.
@@ -67,7 +84,9 @@ impl Settings {
         let kinds = draw_kinds(nodes, &mut dice);
         let clone = kinds.contains(&17).then(|| dice.below(nodes as u64) as usize);
         let mut faults = draw_faults(&kinds, nodes, clone, fair_at, &mut dice);
-        faults.extend(draw_flicker(nodes, fair_at, seed));
+        faults.extend(rare::draw_flicker(nodes, fair_at, seed));
+        let (forged, load) = rare::draw_forged(nodes, fair_at, seed);
+        faults.extend(forged);
         faults.sort_by_key(|(at, _)| *at);
         let machines = nodes + usize::from(clone.is_some());
         let (links, fair) = draw_links(machines, &mut dice);
@@ -78,8 +97,11 @@ impl Settings {
             machine_plans: draw_machines(nodes, clone, slowest, fair_at, &mut dice),
             ipv6: dice.chance(25 * PERCENT),
             cipher: draw_cipher(&mut dice),
-            rekey_after: draw_rekey(&mut dice, seed),
-            key_limits: draw_limits(seed),
+            rekey_after: rare::draw_rekey(&mut dice, seed),
+            key_limits: rare::draw_limits(seed),
+            load,
+            small_table: rare::draw_table(nodes, clone.is_some(), seed),
+            looks_twice: Dice::new(seed).fork("calm", 0).chance(25 * PERCENT),
             links,
             fair,
             faults,
@@ -115,12 +137,20 @@ impl Settings {
             cipher: Cipher::Null,
             rekey_after: 120 * SECOND,
             key_limits: None,
+            load: None,
+            small_table: None,
+            looks_twice: false,
             fair: links.clone(),
             links,
             faults: Vec::new(),
             fair_at: 100 * SECOND,
             tap: false,
         }
+    }
+
+    /// How many links the endpoints of an identity hold, if they are few.
+    pub(crate) fn most_links(&self, identity: usize) -> Option<usize> {
+        self.small_table.filter(|(whose, _)| *whose == identity).map(|(_, most)| most)
     }
 
     /// How many machines there are, spare ones for second processes included.
@@ -135,19 +165,6 @@ fn draw_cipher(dice: &mut Dice) -> Cipher {
         1 => Cipher::Aes,
         _ => Cipher::Null,
     }
-}
-
-fn draw_rekey(dice: &mut Dice, seed: u64) -> Micros {
-    let usual = dice.pick(&[10, 30, 120, 120]) * SECOND;
-    if Dice::new(seed).fork("rekey", 0).chance(5 * PERCENT) { 5 * SECOND } else { usual }
-}
-
-fn draw_limits(seed: u64) -> Option<Limits> {
-    let mut dice = Dice::new(seed).fork("limits", 0);
-    dice.chance(5 * PERCENT).then(|| {
-        let rekey_packets = dice.pick(&[1_000, 3_000]);
-        Limits { rekey_packets, stop_packets: 4 * rekey_packets, forgeries: dice.pick(&[100, 1_000]) }
-    })
 }
 
 fn draw_kinds(nodes: usize, dice: &mut Dice) -> Vec<usize> {
@@ -185,14 +202,6 @@ fn draw_faults(
         }
     }
     faults
-}
-
-fn draw_flicker(nodes: usize, fair_at: Micros, seed: u64) -> Vec<(Micros, Fault)> {
-    let mut dice = Dice::new(seed).fork("flicker", 0);
-    let times = if dice.chance(15 * PERCENT) { dice.between(1, 4) } else { 0 };
-    (0..times)
-        .map(|_| (dice.between(SECOND, fair_at - SECOND), Fault::draw(FLICKER, nodes, &mut dice)))
-        .collect()
 }
 
 fn draw_links(machines: usize, dice: &mut Dice) -> (Vec<LinkOptions>, Vec<LinkOptions>) {
@@ -342,6 +351,12 @@ impl fmt::Display for Settings {
         )?;
         if let Some(limits) = self.key_limits {
             writeln!(f, "  {limits:?}")?;
+        }
+        if let Some((whose, most)) = self.small_table {
+            writeln!(f, "  room for links at {whose}: {most}")?;
+        }
+        if let Some(load) = self.load {
+            writeln!(f, "  {load:?}")?;
         }
         writeln!(f, "  cipher: {:?}; IPv6: {}; eavesdropper: {}", self.cipher, self.ipv6, self.tap)?;
         let machines = self.machines();

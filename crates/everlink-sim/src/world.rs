@@ -48,6 +48,11 @@ impl Directory {
         self.ids[index]
     }
 
+    /// Every identity but one.
+    pub(crate) fn others(&self, own: usize) -> impl Iterator<Item = usize> + use<> {
+        (0..self.ids.len()).filter(move |identity| *identity != own)
+    }
+
     /// The identity of a key; the world has no others.
     pub(crate) fn index(&self, id: PeerId) -> usize {
         self.indices[&id]
@@ -69,6 +74,21 @@ impl Turn<'_> {
     pub(crate) fn sight(&mut self, peer: usize) -> Option<Sight> {
         let view = subject::view(self.endpoint, self.now, self.directory.id(peer))?;
         Some(Sight { at: self.at, process: self.process, peer, view })
+    }
+
+    /// Looks which links the endpoint has forgotten to make room since the last look, and tells whose.
+    pub(crate) fn note_forgotten(&mut self) -> Vec<usize> {
+        if !self.observer.tables.watches(self.process.identity) {
+            return Vec::new();
+        }
+        let peers = self.directory.others(self.process.identity);
+        let held =
+            peers.filter(|peer| subject::holds(self.endpoint, self.now, self.directory.id(*peer))).collect();
+        let forgotten = self.observer.tables.on_look(self.process.number, held);
+        for peer in &forgotten {
+            self.observer.on_forgotten(self.at, self.process, *peer);
+        }
+        forgotten
     }
 
     /// Notes in the trace what the application does, where nothing else tells.
@@ -171,7 +191,7 @@ impl World {
             machines: Vec::new(),
             fabric: Fabric::new(settings.machines(), &settings.links, settings.tap, dice.fork("fabric", 0)),
             directory: Directory { ids, indices },
-            observer: Observer::new(ledger, lines),
+            observer: Observer::new(ledger, settings.small_table.map(|(whose, _)| whose), lines),
             known: BTreeMap::new(),
             processes: 0,
             struck: BTreeMap::new(),
@@ -235,8 +255,7 @@ impl World {
 
     /// The other identities a machine talks to.
     pub(crate) fn peers(&self, machine: usize) -> impl Iterator<Item = usize> + use<> {
-        let own = self.machines[machine].identity;
-        (0..self.settings.nodes).filter(move |identity| *identity != own)
+        self.directory.others(self.machines[machine].identity)
     }
 
     /// Gives the word to a process for one call, and sees to what follows.
@@ -268,6 +287,9 @@ impl World {
 
     /// Handles what a process did with its last input: events, datagrams, the next alarm.
     pub(crate) fn settle(&mut self, machine: usize) {
+        if let Some((mut turn, app)) = self.turn(machine) {
+            app.on_forgotten(turn.note_forgotten());
+        }
         let mut sent = 0;
         loop {
             let told = self.observe_events(machine);

@@ -18,6 +18,9 @@ impl App {
         if self.outgoing.keys().filter(|(to, _)| *to == peer).count() >= MOST_STREAMS {
             return;
         }
+        if !self.acquaint(turn, peer) {
+            return;
+        }
         let Ok(stream) = turn.endpoint.open_stream(turn.now, turn.directory.id(peer)) else { return };
         let outgoing = Outgoing {
             number: turn.observer.streams.name(),

@@ -22,6 +22,8 @@ pub(crate) struct Closes {
     /// Who closed towards whom, with which code.
     codes: BTreeSet<(usize, usize, u64)>,
     leaving: BTreeMap<(u32, usize), Leaving>,
+    /// Who forgot a link with whom to make room: that is told without a code.
+    forgotten: BTreeSet<(usize, usize)>,
 }
 
 impl Closes {
@@ -50,10 +52,19 @@ impl Closes {
         findings: &mut Findings,
     ) {
         let End::ClosedByPeer(code) = end else { return };
+        if code.is_none() && self.forgotten.contains(&(peer, process.identity)) {
+            return;
+        }
         if !code.is_some_and(|code| self.codes.contains(&(peer, process.identity, code))) {
             let text = format!("closed by the peer with code {code:?}, which it did not give");
             findings.complain("S9", at, (process.machine, peer), text);
         }
+    }
+
+    /// `process` has forgotten its link with `peer` to make room.
+    pub(crate) fn on_forgotten(&mut self, process: Process, peer: usize) {
+        self.forgotten.insert((process.identity, peer));
+        self.leaving.remove(&(process.number, peer));
     }
 
     /// Looks at one end of a link.

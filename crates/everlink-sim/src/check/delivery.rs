@@ -1,4 +1,4 @@
-//! What was accepted, what came of it, and what the receivers really got: D1 to D5, D8, D9.
+//! What was accepted, what came of it, and what the receivers really got: D1 to D5, D8 to D10.
 //!
 //! Every message names its process, receiver, channel and place, and the rest of its body follows from
 //! these, so a body can be checked without being kept. *Place* counts the messages a process
@@ -9,6 +9,9 @@ use crate::clock::Micros;
 use std::collections::BTreeMap;
 
 mod body;
+mod look;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use body::body_of;
 use body::{is_body_of, read_name};
@@ -72,8 +75,21 @@ struct Told {
     open: bool,
     session: u32,
     partner: Option<u32>,
-    last: BTreeMap<u64, u32>,
+    /// The last message of each channel, and how many changes of connection came before it.
+    last: BTreeMap<u64, (u32, u32)>,
     ended: u32,
+    /// The connection on which the peer's endpoint of the session sends, and how often that was another.
+    connection: Option<(u64, u64, bool)>,
+    changes: u32,
+}
+
+/// A message that was passed over, and which invariant that breaks unless its verdict says why.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    at: Micros,
+    record: usize,
+    receiver: usize,
+    invariant: &'static str,
 }
 
 /// What a receiver took from its inbox.
@@ -97,13 +113,15 @@ pub(crate) struct Deliveries {
     by_name: BTreeMap<Name, usize>,
     by_id: BTreeMap<(u32, usize, u64), usize>,
     told: BTreeMap<(u32, usize), Told>,
-    gaps: Vec<(Micros, usize, usize)>,
+    gaps: Vec<Gap>,
     /// Sessions that a process was told have ended, by (process, peer).
     ended: BTreeMap<(u32, usize), u32>,
     /// Messages without a verdict, by (process, receiver).
     open: BTreeMap<(u32, usize), u64>,
     /// Messages that reached an application.
     pub(crate) delivered: u64,
+    /// Messages that followed one of their session and channel which was read before another connection took over.
+    pub(crate) carried_on: u64,
 }
 
 impl Deliveries {
@@ -164,6 +182,8 @@ impl Deliveries {
         told.session += 1;
         told.partner = None;
         told.last.clear();
+        told.connection = None;
+        told.changes = 0;
     }
 
     /// An application was told that a session has ended.
@@ -205,8 +225,9 @@ impl Deliveries {
         let told = self.told.entry((taken.receiver.number, taken.peer)).or_default();
         let delivery =
             Delivery { process: taken.receiver.number, session: told.session, at, flagged: taken.flagged };
-        let last = told.last.entry(name.channel).or_insert(name.place);
-        *last = (*last).max(name.place);
+        let last = told.last.entry(name.channel).or_insert((name.place, told.changes));
+        self.carried_on += u64::from(last.1 != told.changes);
+        *last = (last.0.max(name.place), told.changes);
         self.records[index].deliveries.push(delivery);
         self.delivered += 1;
         Some(name)
@@ -278,8 +299,8 @@ impl Deliveries {
             let ended = self.ended.get(&pair).copied().unwrap_or_default();
             record.check_end(at, ended, findings);
         }
-        for &(when, gap, receiver) in &self.gaps {
-            let record = &self.records[gap];
+        for &Gap { at: when, record, receiver, invariant } in &self.gaps {
+            let record = &self.records[record];
             let excused = match &record.verdict {
                 Some((_, Outcome::NotDelivered(_))) => true,
                 Some((told, _)) => *told <= when,
@@ -287,7 +308,7 @@ impl Deliveries {
             };
             if !excused {
                 let text = format!("{} was passed over on its channel", record.show());
-                findings.complain("D1", when, (record.accepted.sender.machine, receiver), text);
+                findings.complain(invariant, when, (record.accepted.sender.machine, receiver), text);
             }
         }
     }
@@ -327,17 +348,19 @@ impl Deliveries {
             findings.complain("D1", at, machines, text);
         }
         let last = told.last.get(&name.channel).copied();
-        if let Some(last) = last
+        // Order is D1; that another connection took over in between must not show in it, which is D10.
+        let invariant = if last.is_some_and(|(_, changes)| changes != told.changes) { "D10" } else { "D1" };
+        if let Some((last, _)) = last
             && name.place <= last
         {
-            findings.complain("D1", at, machines, format!("{name:?} came after place {last}"));
+            findings.complain(invariant, at, machines, format!("{name:?} came after place {last}"));
         }
-        let first = last.map_or(0, |last| last + 1);
-        self.note_gaps(at, first, name, taken.receiver.machine);
+        let first = last.map_or(0, |(last, _)| last + 1);
+        self.note_gaps(at, first, name, taken.receiver.machine, invariant);
     }
 
     /// Whatever precedes `name` on its channel and is nowhere must be accounted for by its verdict.
-    fn note_gaps(&mut self, at: Micros, first: u32, name: Name, receiver: usize) {
+    fn note_gaps(&mut self, at: Micros, first: u32, name: Name, receiver: usize, invariant: &'static str) {
         for place in (first..name.place).rev() {
             let Some(&index) = self.by_name.get(&Name { place, ..name }) else { break };
             let record = &self.records[index];
@@ -345,7 +368,7 @@ impl Deliveries {
                 break; // and everything before it was looked at when it came
             }
             if record.verdict.is_none() || matches!(record.verdict, Some((_, Outcome::Unknown(_)))) {
-                self.gaps.push((at, index, receiver));
+                self.gaps.push(Gap { at, record: index, receiver, invariant });
             }
         }
     }

@@ -37,6 +37,11 @@ impl Drains {
         *seen = draining;
     }
 
+    /// `process` has forgotten its link with `peer`, connections included.
+    pub(crate) fn on_forgotten(&mut self, process: u32, peer: usize) {
+        self.0.remove(&(process, peer));
+    }
+
     /// The machine of `process` was not itself for so long.
     pub(crate) fn forgive(&mut self, at: Micros, process: u32, lasted: Micros) {
         for (_, seen) in self.0.range_mut((process, 0)..(process + 1, 0)) {

@@ -30,6 +30,8 @@ struct Seen {
     lost_at: Micros,
     /// When the link was connected last, or its path found to be alive after a doubt.
     connected: Micros,
+    /// When its process forgot the link to make room.
+    removed: Option<Micros>,
     /// When the path began or ceased to be in doubt.
     suspected: Option<Micros>,
     /// Which process of the peer's the session is with, and which ones it was with, since when.
@@ -91,6 +93,9 @@ impl Links {
     ) {
         let (from, to) = step;
         let seen = self.seen.entry((process.number, peer)).or_default();
+        if seen.removed == Some(at) && seen.state.is_none() && from != LinkState::Idle {
+            return; // the last that is told of the link that is gone
+        }
         let before = seen.state.unwrap_or(LinkState::Idle);
         if before != from || !declared(from, to) {
             let text = format!("{from:?} to {to:?} ({cause}) after {before:?}");
@@ -106,13 +111,23 @@ impl Links {
         *self.edges.entry(format!("{from:?} > {to:?}: {cause}")).or_default() += 1;
     }
 
-    /// A session ended at `process` (S6).
+    /// `process` has forgotten its link with `peer` to make room. For the peer that is the end of a session.
+    pub(crate) fn on_forgotten(&mut self, at: Micros, process: Process, peer: usize) {
+        *self.all_closes.entry((process.identity, peer)).or_default() += 1;
+        self.addressed.remove(&(process.number, peer));
+        let removed = Seen { removed: Some(at), ..Seen::default() };
+        self.seen.insert((process.number, peer), removed);
+    }
+
+    /// A session ended at `process` (S6). `crowded` says that the peer has little room for links: the half that it shows
+    /// is that of a stranger, until it has room, and kept for a minute.
     pub(crate) fn on_ended(
         &mut self,
         at: Micros,
         process: Process,
         peer: usize,
         end: End,
+        crowded: bool,
         findings: &mut Findings,
     ) {
         let (doubled, changing) = (self.was_doubled(process.identity), self.was_doubled(peer));
@@ -130,12 +145,12 @@ impl Links {
         seen.closed += u32::from(end == End::ClosedHere);
         // A copy that was left is told SessionGone and draws another half (SPEC 8.2): that is to forget, and its peer
         // may have begun anew with the old one meanwhile.
-        let forgotten = if doubled || changing { 0 } else { seen.forgotten };
+        let forgotten = if doubled || changing || crowded { 0 } else { seen.forgotten };
         let excused = match end {
             End::PeerRestarted => seen.restarts <= restarts || changing,
             // One for each close of the peer's: this side is told of it, or finds out.
             End::ClosedByPeer(_) => seen.left + forgotten <= their_closes,
-            End::PeerForgot => doubled || changing || seen.left + forgotten <= their_closes,
+            End::PeerForgot => doubled || changing || crowded || seen.left + forgotten <= their_closes,
             End::ClosedHere => seen.closed <= closes,
             End::ProtocolViolation | End::Failed => false,
         };
@@ -269,8 +284,14 @@ impl Links {
         self.seen.get(&(process, peer)).map_or(0, |seen| at.saturating_sub(seen.last_sent))
     }
 
-    /// Compares both ends of a pair that has come to rest (S2).
-    pub(crate) fn compare(&self, one: &Sight, other: &Sight, findings: &mut Findings) {
+    /// Compares both ends of a pair that has come to rest (S2), or that had time to agree (S7).
+    pub(crate) fn compare(
+        &self,
+        invariant: &'static str,
+        one: &Sight,
+        other: &Sight,
+        findings: &mut Findings,
+    ) {
         let (a, b) = (&one.view, &other.view);
         let agree = a.mine.is_some() && a.mine == b.theirs && a.theirs == b.mine;
         let name = |view: &View| {
@@ -284,7 +305,7 @@ impl Links {
         };
         if !agree || !same {
             let text = format!("the ends differ:\n  {a:?}\n  {b:?}");
-            findings.complain("S2", one.at, one.machines(), text);
+            findings.complain(invariant, one.at, one.machines(), text);
         }
     }
 

@@ -15,8 +15,14 @@ const HANDSHAKES_EACH: usize = 4;
 /// What a key adds that is worn out and has to be replaced: both sides may begin.
 const HANDSHAKES_WORN: usize = 2;
 
+/// What a link adds that was forgotten to make room: both sides may begin anew.
+const HANDSHAKES_FORGOTTEN: usize = 2;
+
 /// The longest wait of the retry ladder (SPEC 6.3), to addresses that never authenticated.
 pub(crate) const LONGEST_WAIT: Micros = 9_500_000;
+
+/// How long a pair may wait for room, and then for its messages: others hold the place as long as they owe something.
+const CROWDED: Micros = 600 * SECOND;
 
 /// What is promised to a pair.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +35,8 @@ pub(crate) struct Promise {
     pub(crate) rate: u64,
     /// Whether a refusal may have told one of them to wait.
     pub(crate) refused: bool,
+    /// Whether one of them has little room for links, so that the other may have to wait for it.
+    pub(crate) crowded: bool,
 }
 
 /// What became of a pair since the faults stopped.
@@ -46,6 +54,8 @@ pub(crate) struct Liveness {
     pairs: BTreeMap<(usize, usize), Progress>,
     /// What excuses handshakes: (moment, identity).
     forced: Vec<(Micros, usize)>,
+    /// When a pair's link was forgotten to make room.
+    forgotten: Vec<(Micros, (usize, usize))>,
 }
 
 /// What a look at a pair found.
@@ -65,6 +75,11 @@ impl Liveness {
     /// Something happened to a machine of `identity` after which more handshakes are in order.
     pub(crate) fn on_forced(&mut self, at: Micros, identity: usize) {
         self.forced.push((at, identity));
+    }
+
+    /// A link of a pair was forgotten to make room.
+    pub(crate) fn on_forgotten(&mut self, at: Micros, names: (usize, usize)) {
+        self.forgotten.push((at, names));
     }
 
     /// Looks at a pair while the network is fair. Tells whether everything it owes is done.
@@ -132,9 +147,11 @@ impl Liveness {
             let connections: Vec<_> = connections.filter(|at| !exempt(one, other, *at)).collect();
             let forced = self.forced.iter().filter(|(_, who)| *who == one || *who == other);
             let worn_out = worn_out.iter().filter(|(_, here, there)| (*here, *there) == (one, other));
+            let forgotten = self.forgotten.iter().filter(|(_, names)| *names == (one, other));
             let events: Vec<_> = forced
                 .map(|(at, _)| (*at, HANDSHAKES_EACH))
                 .chain(worn_out.map(|(at, _, _)| (*at, HANDSHAKES_WORN)))
+                .chain(forgotten.map(|(at, _)| (*at, HANDSHAKES_FORGOTTEN)))
                 .collect();
             let (count, at) = busiest_minute(&connections, &events);
             if count > HANDSHAKES {
@@ -147,6 +164,9 @@ impl Liveness {
 
 impl Promise {
     fn connect_within(self) -> Micros {
+        if self.crowded {
+            return CROWDED;
+        }
         let refused = if self.refused { 35 * SECOND } else { 0 };
         let ladder = if self.loss == 0 { 10 * SECOND + 8 * self.round_trip } else { 180 * SECOND };
         ladder + refused + SECOND
@@ -155,6 +175,9 @@ impl Promise {
     /// L2: half of the link, or of what RFC 5348's simplest form gives a loss-based controller at this loss and
     /// round trip, whichever is less.
     fn deliver_within(self, backlog: u64) -> Micros {
+        if self.crowded {
+            return CROWDED;
+        }
         if self.loss > 10_000 {
             return 600 * SECOND;
         }

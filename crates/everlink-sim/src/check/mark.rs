@@ -8,17 +8,22 @@ pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
     /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
-    pub(crate) const DECLARED: [&str; 15] = [
+    pub(crate) const DECLARED: [&str; 20] = [
         "changed to another process of the peer",
+        "dials crossed in a calm",
         "duplicate identity told",
+        "link refused for want of room",
         "more than one connection",
+        "new connections in a calm",
         "possible duplicate read",
+        "read on over another connection",
         "send budget full",
         "session began",
         "session ended: ClosedByPeer",
         "session ended: ClosedHere",
         "session ended: PeerForgot",
         "session ended: PeerRestarted",
+        "session forgotten to make room",
         "stream opened",
         "stream read ended by an error",
         "stream read to its end",

@@ -13,6 +13,7 @@ pub(crate) mod drain;
 pub(crate) mod link;
 pub(crate) mod liveness;
 pub(crate) mod mark;
+pub(crate) mod room;
 pub(crate) mod stream;
 
 use crate::clock::Micros;

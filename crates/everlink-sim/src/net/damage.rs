@@ -44,6 +44,13 @@ pub(crate) fn junk(dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
+/// A first message full of noise.
+pub(crate) fn first_message(dice: &mut Dice) -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..1_200).map(|_| dice.next() as u8).collect();
+    bytes[..4].copy_from_slice(&[1, 1, 0, 0]);
+    bytes
+}
+
 fn extend(bytes: &mut Vec<u8>, dice: &mut Dice) {
     let more = dice.between(1, LONGEST.saturating_sub(bytes.len() as u64).clamp(1, 64));
     bytes.extend((0..more).map(|_| dice.next() as u8));

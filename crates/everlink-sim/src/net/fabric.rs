@@ -25,9 +25,23 @@ pub(crate) enum Origin {
     Replayed,
     /// Somebody who heard it and sends it under an address of his own.
     Spoofed,
+    /// Nobody sealed it, but it is addressed to its receiver by name.
+    Forged,
     /// Nobody sealed it.
     Junk,
 }
+
+/// What the network does to datagrams by itself, as reports name it.
+pub(crate) const KINDS: [&str; 8] = [
+    "bursty loss",
+    "corruption",
+    "datagram cut off",
+    "duplication",
+    "full queue",
+    "loss",
+    "reordering",
+    "spoofed source",
+];
 
 /// A datagram under way.
 #[derive(Clone, Debug)]

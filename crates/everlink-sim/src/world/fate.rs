@@ -2,11 +2,13 @@
 
 use super::{Happening, Undo, World};
 use crate::clock::{MILLI, Micros};
+use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::machine::Condition;
-use crate::net::damage::junk;
+use crate::net::damage::{first_message, junk};
 use crate::net::fabric::{Origin, Parcel, STRANGERS, stranger};
 use crate::net::rule::{Action, Kind, Rule};
+use crate::subject;
 
 /// Over how long a replay of everything is spread.
 const REPLAY: Micros = 2_000 * MILLI;
@@ -58,6 +60,7 @@ impl World {
             Fault::Replay => self.replay(),
             Fault::Junk { machine, count } => self.throw_junk(machine, count),
             Fault::Spoof { odds, lasts } => self.spoof(odds, lasts),
+            Fault::Forge { machine, count } => self.forge(machine, count, index),
             Fault::Flicker { machine, to, fresh, after, late } => {
                 self.hold_back(machine, to, late);
                 if fresh {
@@ -278,7 +281,7 @@ impl World {
         }
     }
 
-    fn redial(&mut self, machine: usize, to: usize) {
+    pub(crate) fn redial(&mut self, machine: usize, to: usize) {
         self.force(machine);
         let identity = self.machines[to].identity;
         self.with(machine, |turn| turn.endpoint.redial(turn.now, turn.directory.id(identity)));
@@ -337,6 +340,21 @@ impl World {
         }
     }
 
+    /// Somebody who knows an identity makes it compute handshakes that come to nothing.
+    fn forge(&mut self, machine: usize, count: u32, index: usize) {
+        let mut dice = Dice::new(self.settings.seed).fork("forged", index);
+        let receiver = self.directory.id(self.machines[machine].identity);
+        for _ in 0..count {
+            let at = self.now + dice.below(1_000 * MILLI);
+            let from = stranger(dice.below(STRANGERS));
+            let mut bytes = first_message(&mut dice);
+            subject::invite(&mut bytes, &receiver);
+            let to = self.machines[machine].address;
+            let parcel = Parcel { from, to, sender: machine, bytes, origin: Origin::Forged };
+            self.plan(at, Happening::Arrive(parcel));
+        }
+    }
+
     fn spoof(&mut self, odds: u32, lasts: Micros) {
         let action = Action::CopyFromStranger;
         self.fabric.add_rule(Rule { from: None, to: None, kind: None, odds, left: u32::MAX, action });
@@ -348,6 +366,9 @@ impl World {
         for one in 0..self.settings.nodes {
             for other in 0..one {
                 let (here, there) = self.dice.pick(&[(true, true), (true, false), (false, true)]);
+                // Whoever forgets a link forgets where its peer is.
+                let both = self.observer.tables.concerns(one, other);
+                let (here, there) = (here || both, there || both);
                 if here {
                     self.tell(one, other);
                 }

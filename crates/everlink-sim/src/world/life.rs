@@ -20,7 +20,7 @@ impl World {
         let provider = self.observer.ledger.watch(process, provider(self.settings.cipher));
         let identity =
             Identity::from_seed(&Dice::new(self.settings.seed).fork("identity", machine.identity).bytes32());
-        let config = subject::config(&self.settings);
+        let config = subject::config(&self.settings, machine.identity);
         let now = machine.clock.read(self.now);
         let endpoint = Endpoint::new(now, identity, config, provider, machine.dice.bytes32());
         let app = App::new(&machine.plan, self.now, machine.dice.fork("app", process.number as usize));
@@ -72,10 +72,13 @@ impl World {
         let address = self.machines[about].address;
         let identity = self.machines[about].identity;
         self.known.insert(address, identity);
-        if let Some((turn, _)) = self.turn(machine) {
-            // It cannot fail: the identity is a valid one, and there is room.
-            let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
-            turn.observer.links.on_told(turn.process.number, identity);
+        if let Some((turn, app)) = self.turn(machine) {
+            app.remember(identity, address);
+            // It fails only for want of room, and then the application says so again when there is some.
+            let added = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
+            if added.is_ok() {
+                turn.observer.links.on_told(turn.process.number, identity);
+            }
             self.note(machine, || format!("machine {machine} hears that {identity} is at {address}"));
             self.settle(machine);
         }

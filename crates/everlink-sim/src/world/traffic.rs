@@ -122,7 +122,8 @@ impl World {
 
     /// The state of an endpoint before a datagram that cannot be authentic, if it is to be compared.
     fn digest_if_forged(&mut self, number: usize, kind: Kind, origin: Origin) -> Option<String> {
-        let forged = origin == Origin::Junk || (origin == Origin::Damaged && kind == Kind::Short);
+        let forged = matches!(origin, Origin::Junk | Origin::Forged)
+            || (origin == Origin::Damaged && kind == Kind::Short);
         let machine = &self.machines[number];
         let due = machine.life.as_ref().is_some_and(|life| life.alarm <= self.now);
         if !forged || due || self.digests_left == 0 {
