@@ -135,7 +135,7 @@ fn an_evicted_link_takes_the_half_that_it_showed_along() {
     let mut pair = Pair::of_strangers().introduce(0);
     pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
     pair.send(0, b"one");
-    pair.run_for(Duration::from_secs(2));
+    pair.run_for(Duration::from_secs(12));
     pair.rule = Box::new(|_, _, datagram| if is_short(datagram) { Fate::Drop } else { Fate::Deliver });
     pair.redial(0);
     pair.run_for(Duration::from_millis(100));
@@ -147,10 +147,11 @@ fn an_evicted_link_takes_the_half_that_it_showed_along() {
     pair.run_for(Duration::from_millis(20));
     pair.heal();
     pair.send(0, b"two");
-    pair.run_for(Duration::from_secs(3));
+    pair.run_for(Duration::from_secs(15));
     pair.send(0, b"three");
     pair.run_for(Duration::from_secs(3));
     assert_eq!(pair.sides[0].ends(), [EndReason::PeerForgot]);
+    assert_eq!(pair.sides[1].ends(), [EndReason::Evicted]);
     assert_eq!(pair.sides[1].bodies(), [&b"one"[..], b"three"]);
 }
 

@@ -160,10 +160,9 @@ impl Observer {
         });
         if self.deliveries.on_forgotten(at, process, peer, &mut self.findings) {
             self.marks.pass("session forgotten to make room");
-            self.deliveries.on_end_known(process, peer);
             self.tables.on_forgotten(process.identity, peer);
         }
-        self.links.on_forgotten(at, process, peer);
+        self.links.on_forgotten(process, peer);
         self.liveness.on_forgotten(at, pair(process.identity, peer));
         self.closes.on_forgotten(process, peer);
         self.drains.on_forgotten(process.number, peer);

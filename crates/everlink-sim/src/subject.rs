@@ -38,6 +38,8 @@ pub(crate) enum End {
     PeerForgot,
     /// Its own application closed it.
     ClosedHere,
+    /// Its endpoint needed the place for another.
+    Evicted,
     /// The peer's application closed it, with this code; without one, something else did.
     ClosedByPeer(Option<u64>),
     /// The peer broke the rules.
@@ -52,6 +54,7 @@ impl From<EndReason> for End {
             EndReason::PeerRestarted => Self::PeerRestarted,
             EndReason::PeerForgot => Self::PeerForgot,
             EndReason::ClosedHere => Self::ClosedHere,
+            EndReason::Evicted => Self::Evicted,
             EndReason::ClosedByPeer { code: CloseCode::Application, application } => {
                 Self::ClosedByPeer(Some(application))
             }
@@ -69,6 +72,7 @@ impl End {
             Self::PeerRestarted => "PeerRestarted",
             Self::PeerForgot => "PeerForgot",
             Self::ClosedHere => "ClosedHere",
+            Self::Evicted => "Evicted",
             Self::ClosedByPeer(_) => "ClosedByPeer",
             Self::ProtocolViolation => "ProtocolViolation",
             Self::Failed => "Failed",

@@ -118,7 +118,7 @@ impl Endpoint {
             Ok(given_way) => given_way.into_iter().for_each(|id| self.replace_slot(id)),
             Err(NeedsCookie) => return self.send_cookie(now, from, message),
         }
-        if !self.has_room_for(&received.peer) {
+        if !self.has_room_for(now, &received.peer) {
             return self.shared.stats.drop(DropReason::NoLink);
         }
         let peer = received.peer;

@@ -81,11 +81,14 @@ impl Endpoint {
 
     /// The next link, in turn, with something to receive.
     pub fn next_unread(&mut self) -> Option<PeerId> {
-        self.links.next_unread()
+        self.links.next_unread().or_else(|| self.evicted.first())
     }
 
     /// The next item of a link's inbox.
     pub fn recv(&mut self, now: Instant, peer: PeerId) -> Option<InboxItem> {
+        if let Some(reason) = self.evicted.take(&peer) {
+            return Some(InboxItem::SessionEnded(reason));
+        }
         let key = self.links.find(&peer)?;
         let item = self.links.get_mut(key).session.recv()?;
         self.touch(now, key);

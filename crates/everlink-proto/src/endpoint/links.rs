@@ -92,10 +92,11 @@ impl Links {
         self.idle.set(key, idle_since);
     }
 
-    /// The link that can be forgotten first: of those with which nothing would be lost, the one used least recently.
-    pub(crate) fn first_idle(&self) -> Option<LinkKey> {
+    /// The link that can be forgotten first, and since when: of those with which nothing would be lost, the one used
+    /// least recently.
+    pub(crate) fn first_idle(&self) -> Option<(Instant, LinkKey)> {
         debug_assert!(self.is_filed(), "a link was used and not filed");
-        self.idle.first().map(|(_, key)| key)
+        self.idle.first()
     }
 
     /// Whether every link is filed as it is now.

@@ -38,6 +38,8 @@ pub enum Cause {
     PeerClosed,
     /// This side closed the session.
     Closed,
+    /// Nothing was owed, and another link needed the place.
+    Evicted,
     /// This side showed a half of a session that ended.
     SessionGone,
     /// Two processes run with one key.
@@ -64,6 +66,7 @@ impl fmt::Display for Cause {
             Self::PeerForgot => "the peer forgot the session",
             Self::PeerClosed => "the peer closed the session",
             Self::Closed => "this side closed the session",
+            Self::Evicted => "another link needed the place",
             Self::SessionGone => "the peer says that the session had ended",
             Self::DuplicateIdentity => "two processes run with one key",
             Self::ProtocolViolation => "the peer broke the rules of the protocol",

@@ -47,7 +47,7 @@ use crate::{
     crypto::macs::Cookie,
     event::{Deadline, Event, Reason},
     id::PeerId,
-    session::{Continuity, Phase, Session, SessionEvent, Side},
+    session::{Continuity, EndReason, InboxItem, Phase, Session, SessionEvent, Side},
     stats::Mark,
     time::{Instant, soonest},
     wire::{MAX_DATAGRAM, frame::CloseCode},
@@ -194,7 +194,19 @@ impl Link {
         self.cause = Cause::Accepted;
     }
 
-    /// Says goodbye for good: the place of this link is needed.
+    /// Gives its place to another link, to which this one owes nothing. Tells how the session ended, if there was one.
+    pub(crate) fn evict(&mut self, ctx: &mut Context<'_>) -> Option<EndReason> {
+        self.cause = Cause::Evicted;
+        self.forget(ctx);
+        self.session.end(EndReason::Evicted, None);
+        self.update(ctx);
+        match self.session.recv() {
+            Some(InboxItem::SessionEnded(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Says goodbye for good.
     pub(crate) fn forget(&mut self, ctx: &mut Context<'_>) {
         if let Some(key) = self.election.winner() {
             let received = self.session.positions().collect();

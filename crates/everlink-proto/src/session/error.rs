@@ -37,6 +37,9 @@ pub enum EndReason {
         /// The application's own code, for [`CloseCode::Application`].
         application: u64,
     },
+    /// Nothing was owed, and the place of its link was needed for another.
+    #[error("forgotten to make room for another link")]
+    Evicted,
     /// One side broke the rules.
     #[error("the protocol was violated")]
     ProtocolViolation,

@@ -132,12 +132,13 @@ impl Receipts {
     }
 }
 
-/// What happens to the messages of a session that ends (SPEC 7.6, 8.6).
+/// What happens to the messages of a session that ends (SPEC 7.6, 8.6). One that is evicted has none.
 impl EndReason {
     /// What messages that were never sent end with; `None` if they outlive this end.
     pub(crate) const fn verdict_of_unsent(self) -> Option<NotDelivered> {
         match self {
             Self::ClosedHere
+            | Self::Evicted
             | Self::ClosedByPeer { code: CloseCode::Application | CloseCode::Refused, .. } => {
                 Some(NotDelivered::Closed)
             }
@@ -153,7 +154,7 @@ impl EndReason {
         match self {
             Self::PeerRestarted => NotDelivered::PeerRestarted,
             Self::PeerForgot => NotDelivered::PeerForgot,
-            Self::ClosedHere | Self::ClosedByPeer { .. } => NotDelivered::Closed,
+            Self::ClosedHere | Self::Evicted | Self::ClosedByPeer { .. } => NotDelivered::Closed,
             Self::ProtocolViolation => NotDelivered::ProtocolViolation,
             Self::EndpointFailed => NotDelivered::EndpointFailed,
         }
@@ -164,7 +165,7 @@ impl EndReason {
         match self {
             Self::PeerRestarted => Unknown::PeerRestarted,
             Self::PeerForgot => Unknown::PeerForgot,
-            Self::ClosedHere => Unknown::CloseUnconfirmed,
+            Self::ClosedHere | Self::Evicted => Unknown::CloseUnconfirmed,
             Self::ClosedByPeer { .. } => Unknown::Closed,
             Self::ProtocolViolation => Unknown::ProtocolViolation,
             Self::EndpointFailed => Unknown::EndpointFailed,

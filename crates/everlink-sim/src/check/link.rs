@@ -30,8 +30,6 @@ struct Seen {
     lost_at: Micros,
     /// When the link was connected last, or its path found to be alive after a doubt.
     connected: Micros,
-    /// When its process forgot the link to make room.
-    removed: Option<Micros>,
     /// When the path began or ceased to be in doubt.
     suspected: Option<Micros>,
     /// Which process of the peer's the session is with, and which ones it was with, since when.
@@ -39,10 +37,14 @@ struct Seen {
     partners: Vec<(Micros, u32)>,
     untold: Option<Untold>,
     restarts: u32,
-    /// Sessions that the peer ended by CLOSE, that it ended by a new half, and that this process ended.
+    /// Sessions that the peer ended by CLOSE, that it ended by a new half, that this process closed, and of whose
+    /// eviction it was told.
     left: u32,
     forgotten: u32,
     closed: u32,
+    evicted: u32,
+    /// How often its process forgot the link to make room.
+    evictions: u32,
 }
 
 /// The books on every link of a run.
@@ -93,9 +95,6 @@ impl Links {
     ) {
         let (from, to) = step;
         let seen = self.seen.entry((process.number, peer)).or_default();
-        if seen.removed == Some(at) && seen.state.is_none() && from != LinkState::Idle {
-            return; // the last that is told of the link that is gone
-        }
         let before = seen.state.unwrap_or(LinkState::Idle);
         if before != from || !declared(from, to) {
             let text = format!("{from:?} to {to:?} ({cause}) after {before:?}");
@@ -112,11 +111,21 @@ impl Links {
     }
 
     /// `process` has forgotten its link with `peer` to make room. For the peer that is the end of a session.
-    pub(crate) fn on_forgotten(&mut self, at: Micros, process: Process, peer: usize) {
+    pub(crate) fn on_forgotten(&mut self, process: Process, peer: usize) {
         *self.all_closes.entry((process.identity, peer)).or_default() += 1;
         self.addressed.remove(&(process.number, peer));
-        let removed = Seen { removed: Some(at), ..Seen::default() };
-        self.seen.insert((process.number, peer), removed);
+        // The last that is told of the link may come yet.
+        let seen = self.seen.entry((process.number, peer)).or_default();
+        *seen = Seen {
+            state: seen.state,
+            restarts: seen.restarts,
+            left: seen.left,
+            forgotten: seen.forgotten,
+            closed: seen.closed,
+            evicted: seen.evicted,
+            evictions: seen.evictions + 1,
+            ..Seen::default()
+        };
     }
 
     /// A session ended at `process` (S6). `crowded` says that the peer has little room for links: the half that it shows
@@ -143,6 +152,7 @@ impl Links {
         seen.left += u32::from(matches!(end, End::ClosedByPeer(_)));
         seen.forgotten += u32::from(end == End::PeerForgot);
         seen.closed += u32::from(end == End::ClosedHere);
+        seen.evicted += u32::from(end == End::Evicted);
         // A copy that was left is told SessionGone and draws another half (SPEC 8.2): that is to forget, and its peer
         // may have begun anew with the old one meanwhile.
         let forgotten = if doubled || changing || crowded { 0 } else { seen.forgotten };
@@ -152,6 +162,7 @@ impl Links {
             End::ClosedByPeer(_) => seen.left + forgotten <= their_closes,
             End::PeerForgot => doubled || changing || crowded || seen.left + forgotten <= their_closes,
             End::ClosedHere => seen.closed <= closes,
+            End::Evicted => seen.evicted <= seen.evictions,
             End::ProtocolViolation | End::Failed => false,
         };
         if !excused {

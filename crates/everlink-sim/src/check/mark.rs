@@ -8,7 +8,7 @@ pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
     /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
-    pub(crate) const DECLARED: [&str; 20] = [
+    pub(crate) const DECLARED: [&str; 21] = [
         "changed to another process of the peer",
         "dials crossed in a calm",
         "duplicate identity told",
@@ -21,6 +21,7 @@ impl Marks {
         "session began",
         "session ended: ClosedByPeer",
         "session ended: ClosedHere",
+        "session ended: Evicted",
         "session ended: PeerForgot",
         "session ended: PeerRestarted",
         "session forgotten to make room",

@@ -361,11 +361,15 @@ impl World {
         self.plan(self.now + lasts, Happening::Undo(Undo::Revoke));
     }
 
-    /// Lets one or both of each pair know where the other is.
+    /// Lets one or both of each pair know where the other is; both if one ever closed, since whoever said goodbye has no
+    /// reason to dial.
     fn reveal(&mut self) {
         for one in 0..self.settings.nodes {
             for other in 0..one {
-                let (here, there) = self.dice.pick(&[(true, true), (true, false), (false, true)]);
+                let (here, there) = match self.dice.pick(&[(true, true), (true, false), (false, true)]) {
+                    _ if self.observer.links.was_closed(one, other) => (true, true),
+                    drawn => drawn,
+                };
                 // Whoever forgets a link forgets where its peer is.
                 let both = self.observer.tables.concerns(one, other);
                 let (here, there) = (here || both, there || both);

@@ -2,6 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
+use super::IDLE;
 use crate::{
     Config, Endpoint, SendError,
     crypto::{identity::Identity, rustcrypto::RustCrypto},
@@ -40,7 +41,9 @@ impl Table {
         }
         if self.held.len() == PLACES {
             let idle = self.held.iter().filter(|(_, (_, owes))| !owes);
-            let Some(oldest) = idle.min_by_key(|(_, (since, _))| *since).map(|(peer, _)| *peer) else {
+            let oldest = idle.min_by_key(|(_, (since, _))| *since).map(|(peer, (since, _))| (*peer, *since));
+            let Some((oldest, _)) = oldest.filter(|(_, since)| self.now.saturating_since(*since) >= IDLE)
+            else {
                 return false;
             };
             self.held.remove(&oldest);
@@ -83,7 +86,7 @@ impl Table {
             assert_eq!(held, self.held.contains_key(peer), "{peer:?}");
         }
         assert_eq!(self.endpoint.stats().marks.get(&Mark::Evicted).copied().unwrap_or(0), self.evicted);
-        self.now += Duration::from_millis(1);
+        self.now += Duration::from_secs(2);
     }
 }
 

@@ -28,8 +28,8 @@ impl Deliveries {
         told.changes += u32::from(same_session && before != Some(sending));
     }
 
-    /// An endpoint has forgotten its link with `peer` to make room: nobody is told, so nothing may be owed (D8). Tells
-    /// whether there was a session.
+    /// An endpoint has forgotten its link with `peer` to make room: nobody is told of messages, so none may be owed (D8).
+    /// Tells whether there was a session: its end is still to be told.
     pub(crate) fn on_forgotten(
         &mut self,
         at: Micros,
@@ -43,7 +43,6 @@ impl Deliveries {
                 format!("{owed} messages forgotten with a link: {}", self.show_waiting(who.number, peer));
             findings.complain("D8", at, (who.machine, peer), text);
         }
-        let told = self.told.entry((who.number, peer)).or_default();
-        std::mem::take(&mut told.open)
+        self.told.get(&(who.number, peer)).is_some_and(|told| told.open)
     }
 }
