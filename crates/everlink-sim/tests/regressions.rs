@@ -172,3 +172,10 @@ fn a_copy_of_a_lost_packet_is_a_sign_of_life() {
     holds(1_637);
     holds(1_977);
 }
+
+// What was to be sent again had become void: nothing went out, and the link was not looked at again for whether it could
+// give way.
+#[test]
+fn a_link_that_finds_nothing_to_send_after_all_may_give_way() {
+    holds(801_336);
+}

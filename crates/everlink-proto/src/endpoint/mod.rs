@@ -225,6 +225,8 @@ impl Endpoint {
                 return Some(transmit);
             }
             self.links.unready(key);
+            // What was to be sent again may have been void.
+            self.links.file(key);
             self.arm(now, key);
             self.forget_if_over(now, key);
         }
