@@ -155,6 +155,33 @@ fn an_evicted_link_takes_the_half_that_it_showed_along() {
     assert_eq!(pair.sides[1].bodies(), [&b"one"[..], b"three"]);
 }
 
+// A link that gave way took along where the peer was found, and hints for which there was no room were lost: what was
+// accepted later waited for a peer that had no reason to dial.
+#[test]
+fn who_gave_way_is_found_again() {
+    let mut pair = Pair::of_strangers().introduce(0);
+    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    pair.send(0, b"one");
+    let (first, others) = (pair.id(0), [2, 3].map(|at| side(at, 9, &Config::default()).endpoint.peer_id()));
+    pair.run_for(Duration::from_secs(12));
+    pair.sides[1].endpoint.add_addresses(pair.now, others[0], &[]).unwrap();
+    assert_eq!(pair.sides[1].endpoint.state(&first), LinkState::Idle);
+    pair.run_for(Duration::from_secs(5));
+    let hint = "[2001:db8::9]:9".parse().unwrap();
+    pair.sides[1].endpoint.add_addresses(pair.now, others[1], &[hint]).unwrap();
+    assert!(pair.sides[1].endpoint.explain(pair.now, &others[1]).is_none(), "there was no room");
+
+    pair.run_for(Duration::from_secs(6));
+    pair.send(1, b"two");
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(pair.sides[0].bodies(), [&b"two"[..]]);
+    pair.run_for(Duration::from_secs(12));
+    pair.sides[1].endpoint.connect(pair.now, others[1]).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    let tried = pair.sides[1].endpoint.explain(pair.now, &others[1]).unwrap().to_string();
+    assert!(tried.contains("2001:db8::9"), "{tried}");
+}
+
 // The time for which the budget of UNKNOWN had been full counted for what was taken from it later.
 #[test]
 fn a_budget_of_unknown_that_was_full_earns_nothing_for_that() {

@@ -11,7 +11,6 @@ use crate::dice::{Dice, PERCENT, Ppm};
 use crate::subject::{DoneToken, End, Event, InboxItem, OnRestart, StreamId, outcome, send_options};
 use crate::world::Turn;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 
 mod room;
 mod streams;
@@ -110,9 +109,7 @@ pub(crate) struct App {
     duties: VecDeque<Duty>,
     outgoing: BTreeMap<(usize, StreamId), Outgoing>,
     incoming: BTreeMap<(usize, StreamId), Incoming>,
-    /// Where each peer is, by what it was told last.
-    addresses: BTreeMap<usize, SocketAddr>,
-    /// Peers of which its endpoint may know nothing: not which channels there are, nor where they are.
+    /// Peers of which its endpoint does not know which channels there are.
     strange: BTreeSet<usize>,
 }
 
@@ -140,7 +137,6 @@ impl App {
             duties: VecDeque::new(),
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
-            addresses: BTreeMap::new(),
             strange: BTreeSet::new(),
         }
     }

@@ -158,11 +158,12 @@ impl Observer {
         self.trace.note(at, (process.machine, peer), b"forgotten", || {
             format!("[{}] has forgotten {peer}", process.number)
         });
-        if self.deliveries.on_forgotten(at, process, peer, &mut self.findings) {
+        let in_session = self.deliveries.on_forgotten(at, process, peer, &mut self.findings);
+        if in_session {
             self.marks.pass("session forgotten to make room");
             self.tables.on_forgotten(process.identity, peer);
         }
-        self.links.on_forgotten(process, peer);
+        self.links.on_forgotten(process, peer, in_session);
         self.liveness.on_forgotten(at, pair(process.identity, peer));
         self.closes.on_forgotten(process, peer);
         self.drains.on_forgotten(process.number, peer);

@@ -194,9 +194,11 @@ fn check_closed(world: &mut World) {
     }
 }
 
-/// Nothing may be left at all in the end, not even a timer for housekeeping (R4, S11).
+/// Nothing may be left at all in the end, not even a timer for housekeeping (R4, S11), nor the end of a session that no
+/// application was told of (D9).
 fn check_rest(world: &mut World) {
     for machine in 0..world.settings.nodes {
+        let peers: Vec<_> = world.peers(machine).collect();
         let Some((turn, _)) = world.turn(machine) else { continue };
         let (at, machines) = (turn.at, (turn.process.machine, turn.process.machine));
         let [slots, routes, timers] = subject::leftovers(turn.endpoint);
@@ -207,6 +209,10 @@ fn check_rest(world: &mut World) {
         if let Some(deadline) = turn.endpoint.poll_timeout() {
             let text = format!("a timer is left in the end: {deadline:?}");
             turn.observer.findings.complain("S11", at, machines, text);
+        }
+        for peer in peers.into_iter().filter(|peer| turn.observer.deliveries.is_open(turn.process, *peer)) {
+            let text = "the end of its last session was never told".to_owned();
+            turn.observer.findings.complain("D9", at, (turn.process.machine, peer), text);
         }
     }
 }

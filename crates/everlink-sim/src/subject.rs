@@ -331,9 +331,8 @@ pub(crate) fn declared_marks() -> impl Iterator<Item = String> {
 }
 
 /// The reasons for which datagrams are discarded somewhere in a swarm, by the names under which they are counted.
-/// `NoSlot` is not among them, and no test reaches it: the slots of a link go before another half is drawn, whether a
-/// session ends or the link is forgotten, so it guards against a mistake in the core. A run that meets it after all
-/// is told of as one that met what nobody declared.
+/// `NoSlot` is not among them: it takes more than a thousand strangers at once, who push out the half that was shown to
+/// a peer before that confirms it. A run that meets it after all is told of as one that met what nobody declared.
 pub(crate) fn declared_drops() -> impl Iterator<Item = String> {
     let met = DropReason::ALL.into_iter().filter(|reason| !matches!(reason, DropReason::NoSlot));
     met.map(|reason| format!("{reason:?}"))

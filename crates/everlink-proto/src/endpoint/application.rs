@@ -19,19 +19,26 @@ use crate::{
 
 impl Endpoint {
     /// Takes hints where a peer may be: what a ticket says. Impossible addresses are passed over; at most 16
-    /// are kept.
+    /// are kept. If there is no room for a link now, they are kept for the time when there is.
     pub fn add_addresses(
         &mut self,
         now: Instant,
         peer: PeerId,
         addresses: &[SocketAddr],
     ) -> Result<(), SendError> {
-        let key = self.link_to(now, peer)?;
+        let key = match self.link_to(now, peer) {
+            Ok(key) => key,
+            Err(SendError::TooManyLinks { .. }) => {
+                self.keep_hints(peer, addresses);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         for address in addresses {
             self.links.get_mut(key).addresses.add(*address);
         }
         self.links.get_mut(key).pull_forward(now);
-        self.touch(now, key);
+        self.touch_in_use(now, key);
         Ok(())
     }
 
@@ -39,7 +46,7 @@ impl Endpoint {
     pub fn connect(&mut self, now: Instant, peer: PeerId) -> Result<(), SendError> {
         let key = self.link_to(now, peer)?;
         self.links.get_mut(key).want();
-        self.touch(now, key);
+        self.touch_in_use(now, key);
         Ok(())
     }
 
@@ -52,7 +59,10 @@ impl Endpoint {
         options: ChannelOptions,
     ) -> Result<(), SendError> {
         let key = self.link_to(now, peer)?;
-        let set = self.links.get_mut(key).session.set_channel(channel, options);
+        let link = self.links.get_mut(key);
+        link.note_use(now);
+        let set = link.session.set_channel(channel, options);
+        self.links.file(key);
         set.map_err(|refused| refusal(peer, channel, 0, refused))
     }
 
@@ -75,23 +85,23 @@ impl Endpoint {
         link.session
             .send(channel, body, options, id)
             .map_err(|refused| refusal(peer, channel, len, refused))?;
-        self.touch(now, key);
+        self.touch_in_use(now, key);
         Ok(id)
     }
 
     /// The next link, in turn, with something to receive.
     pub fn next_unread(&mut self) -> Option<PeerId> {
-        self.links.next_unread().or_else(|| self.evicted.first())
+        self.departed.first_end().or_else(|| self.links.next_unread())
     }
 
     /// The next item of a link's inbox.
     pub fn recv(&mut self, now: Instant, peer: PeerId) -> Option<InboxItem> {
-        if let Some(reason) = self.evicted.take(&peer) {
+        if let Some(reason) = self.departed.take_end(&peer) {
             return Some(InboxItem::SessionEnded(reason));
         }
         let key = self.links.find(&peer)?;
         let item = self.links.get_mut(key).session.recv()?;
-        self.touch(now, key);
+        self.touch_in_use(now, key);
         Some(item)
     }
 
@@ -104,7 +114,7 @@ impl Endpoint {
     pub fn open_stream(&mut self, now: Instant, peer: PeerId) -> Result<StreamId, OpenError> {
         let key = self.link_to(now, peer)?;
         let opened = self.links.get_mut(key).session.open();
-        self.touch(now, key);
+        self.touch_in_use(now, key);
         Ok(opened?)
     }
 
@@ -179,7 +189,7 @@ impl Endpoint {
         if let Some(key) = self.links.find(&peer) {
             let mut ctx = Context { now, shared: &mut self.shared };
             self.links.get_mut(key).close(&mut ctx, CloseCode::Application, code, reason);
-            self.touch(now, key);
+            self.touch_in_use(now, key);
         }
     }
 
@@ -191,7 +201,7 @@ impl Endpoint {
         for key in self.links.keys() {
             let mut ctx = Context { now, shared: &mut self.shared };
             self.links.get_mut(key).close(&mut ctx, CloseCode::Stopped, 0, "");
-            self.touch(now, key);
+            self.touch_in_use(now, key);
         }
         if self.links.len() == 0 {
             self.shared.events.push_back(Event::Stopped);
@@ -241,11 +251,16 @@ impl Endpoint {
         MessageId(self.messages_accepted)
     }
 
+    fn touch_in_use(&mut self, now: Instant, key: LinkKey) {
+        self.links.get_mut(key).note_use(now);
+        self.touch(now, key);
+    }
+
     fn with_link(&mut self, now: Instant, peer: PeerId, work: impl FnOnce(&mut crate::link::Link)) {
         self.look_for_sleep(now);
         if let Some(key) = self.links.find(&peer) {
             work(self.links.get_mut(key));
-            self.touch(now, key);
+            self.touch_in_use(now, key);
         }
     }
 
@@ -257,7 +272,7 @@ impl Endpoint {
     ) -> Result<T, StreamError> {
         let key = self.links.find(&peer).ok_or(StreamError::NoSuchStream)?;
         let done = work(&mut self.links.get_mut(key).session);
-        self.touch(now, key);
+        self.touch_in_use(now, key);
         done
     }
 }

@@ -67,7 +67,7 @@ pub struct Transmit {
 pub struct Endpoint {
     shared: Shared,
     links: Links,
-    evicted: room::Evicted,
+    departed: room::Departed,
     slots: Slots,
     limiter: Limiter,
     cookies: CookieJar,
@@ -93,7 +93,7 @@ impl Endpoint {
         let own_mac1 = Mac1Key::for_receiver(&identity.peer_id());
         Self {
             links: Links::default(),
-            evicted: room::Evicted::default(),
+            departed: room::Departed::default(),
             slots: Slots::default(),
             limiter: Limiter::new(&mut rng),
             cookies: CookieJar::new(now, &mut rng),

@@ -3,36 +3,67 @@
 //! A place is given to whoever needs one until the table is full. From then on each newcomer takes the place of the
 //! link that was idle for longest; where none is idle for [`IDLE`], there is no room.
 
-use std::collections::BTreeMap;
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::Endpoint;
 use crate::{
     event::Event,
     id::{Half, PeerId},
-    link::{Context, Link, LinkKey},
+    link::{Context, Link, LinkKey, Memory},
     session::EndReason,
     stats::Mark,
     time::{Duration, Instant},
 };
 
-/// For how long nothing was heard, sent or owed on a link that gives way. Peers between which an endpoint without room
+/// For how long nothing was heard, sent or asked of a link that gives way. Peers between which an endpoint without room
 /// goes to and fro would else cost more handshakes than messages.
 pub(super) const IDLE: Duration = Duration::from_secs(10);
 
-/// Sessions that ended with the place of their links, until the application has read so: as many as there are links, at
-/// most; then nobody gives way.
-#[derive(Default)]
-pub(super) struct Evicted(BTreeMap<PeerId, EndReason>);
+/// Peers without a link of which something is remembered. Sixteen addresses each, of which few have more than two: some
+/// hundred kilobytes.
+const MEMORIES: usize = 4_096;
 
-impl Evicted {
-    /// A peer with news for the application.
-    pub(super) fn first(&self) -> Option<PeerId> {
-        self.0.first_key_value().map(|(peer, _)| *peer)
+/// What is left of links that gave way.
+#[derive(Default)]
+pub(super) struct Departed {
+    /// Sessions that ended with the place of their links, until the application has read so. As many as there may be
+    /// links: then nobody gives way.
+    ends: BTreeMap<PeerId, EndReason>,
+    /// What is known of peers that have no link, [`MEMORIES`] at most: then whoever came first is forgotten.
+    memories: BTreeMap<PeerId, Memory>,
+    order: VecDeque<PeerId>,
+    /// Where the next link begins to count its sessions: what names one of a link that is gone names none of another's.
+    epoch: u64,
+}
+
+impl Departed {
+    /// A peer whose session ended unread.
+    pub(super) fn first_end(&self) -> Option<PeerId> {
+        self.ends.first_key_value().map(|(peer, _)| *peer)
     }
 
-    /// The news of `peer`, once.
-    pub(super) fn take(&mut self, peer: &PeerId) -> Option<EndReason> {
-        self.0.remove(peer)
+    /// How the session with `peer` ended, once.
+    pub(super) fn take_end(&mut self, peer: &PeerId) -> Option<EndReason> {
+        self.ends.remove(peer)
+    }
+
+    fn remember(&mut self, peer: PeerId, memory: Memory) {
+        if self.memories.insert(peer, memory).is_some() {
+            return;
+        }
+        self.order.push_back(peer);
+        if self.order.len() > MEMORIES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.memories.remove(&oldest);
+        }
+    }
+
+    fn recall(&mut self, peer: &PeerId) -> Option<Memory> {
+        let memory = self.memories.remove(peer)?;
+        self.order.retain(|known| known != peer);
+        Some(memory)
     }
 }
 
@@ -40,6 +71,9 @@ impl Endpoint {
     /// The link with `peer`, made if there is room. A `half` that was shown to it as a stranger goes on.
     pub(super) fn link_for(&mut self, now: Instant, peer: PeerId, half: Option<Half>) -> Option<LinkKey> {
         if let Some(key) = self.links.find(&peer) {
+            if let Some(half) = half {
+                self.links.get_mut(key).continuity.mine(|| half);
+            }
             return Some(key);
         }
         if self.is_full() {
@@ -49,10 +83,22 @@ impl Endpoint {
         self.slots.take_half(&peer);
         let mut ctx = Context { now, shared: &mut self.shared };
         let key = self.links.insert(peer, |key| Link::new(&mut ctx, key, peer));
+        let link = self.links.get_mut(key);
+        link.session.start_at(self.departed.epoch);
+        if let Some(memory) = self.departed.recall(&peer) {
+            link.remember(memory);
+        }
         if let Some(half) = half {
-            self.links.get_mut(key).continuity.mine(|| half);
+            link.continuity.mine(|| half);
         }
         Some(key)
+    }
+
+    /// Keeps hints for a peer for which there is no room now.
+    pub(super) fn keep_hints(&mut self, peer: PeerId, hints: &[SocketAddr]) {
+        let mut memory = self.departed.recall(&peer).unwrap_or_default();
+        memory.add(hints);
+        self.departed.remember(peer, memory);
     }
 
     /// Whether a stranger's or a peer's message 1 may be answered. A stopping endpoint answers only those to whom
@@ -82,7 +128,7 @@ impl Endpoint {
     /// The link that makes room for another.
     fn gives_way(&self, now: Instant) -> Option<LinkKey> {
         let (since, key) = self.links.first_idle()?;
-        let told = self.evicted.0.len() < self.shared.config.max_links;
+        let told = self.departed.ends.len() < self.shared.config.max_links;
         (told && now.saturating_since(since) >= IDLE).then_some(key)
     }
 
@@ -91,9 +137,13 @@ impl Endpoint {
         let peer = self.links.get(key).peer;
         self.drop_slots_of(&peer);
         let mut ctx = Context { now, shared: &mut self.shared };
-        if let Some(reason) = self.links.get_mut(key).evict(&mut ctx) {
-            self.evicted.0.insert(peer, reason);
+        let link = self.links.get_mut(key);
+        let memory = link.memory();
+        if let Some(reason) = link.evict(&mut ctx) {
+            self.departed.ends.insert(peer, reason);
         }
+        self.departed.epoch = self.departed.epoch.max(link.session.epoch());
+        self.departed.remember(peer, memory);
         self.links.remove(key);
         self.shared.stats.mark(Mark::Evicted);
     }

@@ -47,7 +47,7 @@ use crate::{
     crypto::macs::Cookie,
     event::{Deadline, Event, Reason},
     id::PeerId,
-    session::{Continuity, EndReason, InboxItem, Phase, Session, SessionEvent, Side},
+    session::{ChannelOptions, Continuity, EndReason, InboxItem, Phase, Session, SessionEvent, Side},
     stats::Mark,
     time::{Instant, soonest},
     wire::{MAX_DATAGRAM, frame::CloseCode},
@@ -87,10 +87,28 @@ pub(crate) struct Link {
     wanted: bool,
     redial_wanted: bool,
     last_active: Instant,
+    /// When the application last had to do with it.
+    last_used: Instant,
     history: History,
     /// Why the next transition happens.
     cause: Cause,
     last_violation: Option<String>,
+}
+
+/// What outlives a link that gives its place away.
+#[derive(Default)]
+pub(crate) struct Memory {
+    addresses: Addresses,
+    channels: Vec<(u64, ChannelOptions)>,
+}
+
+impl Memory {
+    /// Takes hints for a peer that has no link.
+    pub(crate) fn add(&mut self, hints: &[SocketAddr]) {
+        for hint in hints {
+            self.addresses.add(*hint);
+        }
+    }
 }
 
 impl Link {
@@ -124,6 +142,7 @@ impl Link {
             wanted: false,
             redial_wanted: false,
             last_active: ctx.now,
+            last_used: ctx.now,
             history: History::default(),
             cause: Cause::Wanted,
             last_violation: None,
@@ -162,7 +181,27 @@ impl Link {
 
     /// When it was used last, if nothing would be lost with this link. A close that is under way is needed, too.
     pub(crate) fn idle_since(&self) -> Option<Instant> {
-        (!self.is_needed() && self.session.is_free_of_debt()).then_some(self.last_active)
+        let since = self.last_active.max(self.last_used);
+        (!self.is_needed() && self.session.is_free_of_debt()).then_some(since)
+    }
+
+    /// The application has to do with it.
+    pub(crate) const fn note_use(&mut self, now: Instant) {
+        self.last_used = now;
+    }
+
+    /// What the application said of the peer, and where it was found: to be handed to the next link with it.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory { addresses: self.addresses.clone(), channels: self.session.channel_options() }
+    }
+
+    /// Goes on with what was known when the link gave its place away, in sessions of other numbers.
+    pub(crate) fn remember(&mut self, memory: Memory) {
+        self.addresses = memory.addresses;
+        for (channel, options) in memory.channels {
+            // They were taken before, so they are within the bound.
+            let _ = self.session.set_channel(channel, options);
+        }
     }
 
     /// Whether our side has asked for the end of the session and it has not come yet.

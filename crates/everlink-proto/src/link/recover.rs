@@ -34,13 +34,12 @@ impl Link {
     pub(crate) fn on_unknown(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
         ctx.shared.stats.mark(Mark::UnknownBelieved);
         if self.check.is_some_and(|check| check.old == key) {
-            return self.end_check(ctx, false);
+            self.end_check(ctx, false);
         }
-        self.cause = Cause::Unknown;
         let now = ctx.now;
-        if let Some(connection) = self.connection_mut(key) {
-            connection.path.suspect(now);
-        }
+        let Some(connection) = self.connection_mut(key) else { return };
+        connection.path.suspect(now);
+        self.cause = Cause::Unknown;
         self.pull_forward(now);
     }
 

@@ -143,6 +143,10 @@ impl Inbound {
         self.channels.values().any(RecvChannel::owes_done)
     }
 
+    pub(crate) const fn start_at(&mut self, epoch: u64) {
+        self.epoch = epoch;
+    }
+
     /// The session ended: what is unread stays, and everything else begins anew.
     pub(crate) fn end(&mut self) {
         let next = Self::new(self.channel_window, self.link_window);

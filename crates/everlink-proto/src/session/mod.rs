@@ -190,6 +190,18 @@ impl Session {
         self.outbound.set_options(channel, options)
     }
 
+    /// The channels whose options are not the default ones.
+    pub fn channel_options(&self) -> Vec<(u64, ChannelOptions)> {
+        self.outbound.options()
+    }
+
+    /// Begins to count sessions at `epoch`: whatever names an earlier one names none of these.
+    pub(crate) fn start_at(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.inbound.start_at(epoch);
+        self.streams.start_at(epoch);
+    }
+
     /// How many bytes of cost are free for messages.
     pub fn send_room(&self) -> u64 {
         self.outbound.receipts.room()

@@ -53,6 +53,13 @@ impl Outbound {
         Ok(())
     }
 
+    /// The channels whose options are not the default ones.
+    pub(crate) fn options(&self) -> Vec<(u64, ChannelOptions)> {
+        let options =
+            self.channels.iter().map(|(id, it)| (*id, ChannelOptions { on_restart: it.on_restart }));
+        options.filter(|(_, options)| *options != ChannelOptions::default()).collect()
+    }
+
     pub(crate) fn set_options(&mut self, id: u64, options: ChannelOptions) -> Result<(), SendRefused> {
         self.check_channel(id)?;
         let channel = self.channels.entry(id).or_insert_with(|| SendChannel::new(id));

@@ -184,6 +184,10 @@ impl Streams {
         self.current().any(|(_, stream)| stream.send.is_blocked())
     }
 
+    pub(crate) const fn start_at(&mut self, epoch: u64) {
+        self.epoch = epoch;
+    }
+
     /// The session ended. Unclaimed streams vanish; the others keep what can still be read.
     pub(crate) fn end(&mut self, reason: EndReason) {
         for id in core::mem::take(&mut self.incoming) {

@@ -1,10 +1,9 @@
-//! What an application does because its endpoint has room for few links: it asks again, and says again what was forgotten.
+//! What an application does because its endpoint has room for few links: it asks again.
 
 use super::{App, Flow};
 use crate::clock::{Micros, SECOND};
 use crate::subject::channel_options;
 use crate::world::Turn;
-use std::net::SocketAddr;
 
 /// How long it waits before it asks again for a link for which there was no room.
 pub(super) const AGAIN: Micros = SECOND / 2;
@@ -21,18 +20,12 @@ impl App {
         }
     }
 
-    /// Hears where a peer is.
-    pub(crate) fn remember(&mut self, peer: usize, address: SocketAddr) {
-        self.addresses.insert(peer, address);
-    }
-
     /// Its endpoint has forgotten its links with these peers.
     pub(crate) fn on_forgotten(&mut self, peers: Vec<usize>) {
         self.full.retain(|peer| !peers.contains(peer));
-        self.strange.extend(peers);
     }
 
-    /// Says again what the endpoint forgot with its link. False if there is no room for another.
+    /// Says which channels there are to a peer, if that is not said yet. False if there is no room for a link.
     pub(super) fn acquaint(&mut self, turn: &mut Turn<'_>, peer: usize) -> bool {
         if !self.strange.contains(&peer) {
             return true;
@@ -40,11 +33,6 @@ impl App {
         if !self.flows.iter().filter(|flow| flow.plan.to == peer).all(|flow| set_channel(turn, flow)) {
             turn.observer.marks.pass("link refused for want of room");
             return false;
-        }
-        if let Some(address) = self.addresses.get(&peer) {
-            // There is a link now, and it takes what it is told.
-            let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(peer), &[*address]);
-            turn.observer.links.on_told(turn.process.number, peer);
         }
         self.on_forgotten(turn.note_forgotten());
         self.strange.remove(&peer);

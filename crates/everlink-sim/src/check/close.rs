@@ -23,7 +23,7 @@ pub(crate) struct Closes {
     codes: BTreeSet<(usize, usize, u64)>,
     leaving: BTreeMap<(u32, usize), Leaving>,
     /// Who forgot a link with whom to make room: that is told without a code.
-    forgotten: BTreeSet<(usize, usize)>,
+    forgotten: BTreeMap<(usize, usize), u32>,
 }
 
 impl Closes {
@@ -44,7 +44,7 @@ impl Closes {
 
     /// The application of `process` was told why its session with `peer` ended.
     pub(crate) fn on_ended(
-        &self,
+        &mut self,
         at: Micros,
         process: Process,
         peer: usize,
@@ -52,7 +52,9 @@ impl Closes {
         findings: &mut Findings,
     ) {
         let End::ClosedByPeer(code) = end else { return };
-        if code.is_none() && self.forgotten.contains(&(peer, process.identity)) {
+        let forgotten = self.forgotten.get_mut(&(peer, process.identity)).filter(|times| **times > 0);
+        if let Some(times) = forgotten.filter(|_| code.is_none()) {
+            *times -= 1;
             return;
         }
         if !code.is_some_and(|code| self.codes.contains(&(peer, process.identity, code))) {
@@ -63,7 +65,7 @@ impl Closes {
 
     /// `process` has forgotten its link with `peer` to make room.
     pub(crate) fn on_forgotten(&mut self, process: Process, peer: usize) {
-        self.forgotten.insert((process.identity, peer));
+        *self.forgotten.entry((process.identity, peer)).or_default() += 1;
         self.leaving.remove(&(process.number, peer));
     }
 

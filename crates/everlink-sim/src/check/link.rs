@@ -110,10 +110,9 @@ impl Links {
         *self.edges.entry(format!("{from:?} > {to:?}: {cause}")).or_default() += 1;
     }
 
-    /// `process` has forgotten its link with `peer` to make room. For the peer that is the end of a session.
-    pub(crate) fn on_forgotten(&mut self, process: Process, peer: usize) {
-        *self.all_closes.entry((process.identity, peer)).or_default() += 1;
-        self.addressed.remove(&(process.number, peer));
+    /// `process` has forgotten its link with `peer` to make room, and perhaps a session: for the peer that is its end.
+    pub(crate) fn on_forgotten(&mut self, process: Process, peer: usize, in_session: bool) {
+        *self.all_closes.entry((process.identity, peer)).or_default() += u32::from(in_session);
         // The last that is told of the link may come yet.
         let seen = self.seen.entry((process.number, peer)).or_default();
         *seen = Seen {
@@ -123,7 +122,7 @@ impl Links {
             forgotten: seen.forgotten,
             closed: seen.closed,
             evicted: seen.evicted,
-            evictions: seen.evictions + 1,
+            evictions: seen.evictions + u32::from(in_session),
             ..Seen::default()
         };
     }

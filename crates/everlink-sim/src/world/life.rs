@@ -72,13 +72,10 @@ impl World {
         let address = self.machines[about].address;
         let identity = self.machines[about].identity;
         self.known.insert(address, identity);
-        if let Some((turn, app)) = self.turn(machine) {
-            app.remember(identity, address);
-            // It fails only for want of room, and then the application says so again when there is some.
-            let added = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
-            if added.is_ok() {
-                turn.observer.links.on_told(turn.process.number, identity);
-            }
+        if let Some((turn, _)) = self.turn(machine) {
+            // It cannot fail: the identity is a valid one, and hints are kept where there is no room.
+            let _ = turn.endpoint.add_addresses(turn.now, turn.directory.id(identity), &[address]);
+            turn.observer.links.on_told(turn.process.number, identity);
             self.note(machine, || format!("machine {machine} hears that {identity} is at {address}"));
             self.settle(machine);
         }

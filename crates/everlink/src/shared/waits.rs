@@ -25,7 +25,7 @@ pub(crate) struct Waits {
 #[derive(Default)]
 pub(crate) struct Inbox {
     pub(crate) waiting: WaitQueue,
-    /// Each link at most once: bounded by the core's table of links.
+    /// Each peer at most once: bounded by the core's table of links, and by that of links that gave way.
     turns: VecDeque<PeerId>,
     listed: HashSet<PeerId>,
 }

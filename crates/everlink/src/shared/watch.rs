@@ -27,7 +27,7 @@ pub struct StateChange {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// Two living processes use one key. Whichever came later is refused, and tries again after half a minute.
+    /// Two living processes use one key. One of them is refused, and tries again after half a minute.
     DuplicateIdentity {
         /// Whether the key is that of this endpoint, as the peer says; else it is the peer's.
         ours: bool,

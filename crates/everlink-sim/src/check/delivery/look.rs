@@ -43,6 +43,11 @@ impl Deliveries {
                 format!("{owed} messages forgotten with a link: {}", self.show_waiting(who.number, peer));
             findings.complain("D8", at, (who.machine, peer), text);
         }
+        self.is_open(who, peer)
+    }
+
+    /// Whether the application was told that a session with `peer` began, and not yet that it ended.
+    pub(crate) fn is_open(&self, who: Process, peer: usize) -> bool {
         self.told.get(&(who.number, peer)).is_some_and(|told| told.open)
     }
 }
