@@ -8,7 +8,9 @@ use crate::check::delivery::{Accepted, Name, SHORTEST, Taken, body_of};
 use crate::check::stream::Reading;
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::dice::{Dice, PERCENT, Ppm};
-use crate::subject::{DoneToken, End, Event, InboxItem, OnRestart, StreamId, outcome, send_options};
+use crate::subject::{
+    DoneToken, End, Event, InboxItem, OnRestart, SendError, StreamId, outcome, send_options,
+};
 use crate::world::Turn;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -273,9 +275,7 @@ impl App {
 
     fn send_burst(&mut self, turn: &mut Turn<'_>, index: usize) {
         if !self.acquaint(turn, self.flows[index].plan.to) {
-            let flow = &mut self.flows[index];
-            flow.next = flow.next.min(turn.at + room::AGAIN);
-            return;
+            return self.ask_again(turn, index);
         }
         let flow = &mut self.flows[index];
         while flow.left > 0 && !self.full.contains(&flow.plan.to) {
@@ -286,15 +286,22 @@ impl App {
                 channel: flow.plan.channel,
                 place: flow.place,
             };
-            if !send(turn, &flow.plan, name, len) {
-                flow.stuck = Some(len);
-                self.full.insert(flow.plan.to);
-                turn.observer.marks.pass("send budget full");
-                return;
+            match send(turn, &flow.plan, name, len) {
+                Answer::Accepted => {
+                    flow.stuck = None;
+                    flow.place += 1;
+                    flow.left -= 1;
+                }
+                Answer::Full => {
+                    flow.stuck = Some(len);
+                    self.full.insert(flow.plan.to);
+                    return turn.observer.marks.pass("send budget full");
+                }
+                Answer::NoLink => {
+                    flow.stuck = Some(len);
+                    return self.ask_again(turn, index);
+                }
             }
-            flow.stuck = None;
-            flow.place += 1;
-            flow.left -= 1;
         }
     }
 
@@ -359,11 +366,20 @@ impl App {
     }
 }
 
-fn send(turn: &mut Turn<'_>, plan: &FlowPlan, name: Name, len: usize) -> bool {
+/// What an endpoint says to a message.
+enum Answer {
+    Accepted,
+    Full,
+    NoLink,
+}
+
+fn send(turn: &mut Turn<'_>, plan: &FlowPlan, name: Name, len: usize) -> Answer {
     let body = body_of(name, len);
     let peer = turn.directory.id(plan.to);
     let options = send_options(plan.wants_done);
-    match turn.endpoint.send(turn.now, peer, plan.channel, body.into(), options) {
+    let sent = turn.endpoint.send(turn.now, peer, plan.channel, body.into(), options);
+    turn.note_forgotten();
+    match sent {
         Ok(id) => {
             let accepted = Accepted {
                 name,
@@ -374,9 +390,10 @@ fn send(turn: &mut Turn<'_>, plan: &FlowPlan, name: Name, len: usize) -> bool {
                 may_resend: plan.on_restart == OnRestart::Resend,
             };
             turn.observer.on_accepted(accepted, id.0);
-            true
+            Answer::Accepted
         }
-        Err(_) => false,
+        Err(SendError::TooManyLinks { .. }) => Answer::NoLink,
+        Err(_) => Answer::Full,
     }
 }
 

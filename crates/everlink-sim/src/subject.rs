@@ -24,7 +24,7 @@ pub(crate) use everlink_proto::crypto::identity::Identity;
 pub(crate) use everlink_proto::id::PeerId;
 pub(crate) use everlink_proto::link::lifecycle::LinkState;
 pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
-pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, StreamId};
+pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, SendError, StreamId};
 
 /// AES blocks in a packet of the usual size, for limits that are drawn in packets.
 const BLOCKS: u64 = 20;

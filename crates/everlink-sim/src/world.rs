@@ -76,19 +76,18 @@ impl Turn<'_> {
         Some(Sight { at: self.at, process: self.process, peer, view })
     }
 
-    /// Looks which links the endpoint has forgotten to make room since the last look, and tells whose.
-    pub(crate) fn note_forgotten(&mut self) -> Vec<usize> {
+    /// Looks which links the endpoint has forgotten to make room since the last look: to be called whenever one may be
+    /// made.
+    pub(crate) fn note_forgotten(&mut self) {
         if !self.observer.tables.watches(self.process.identity) {
-            return Vec::new();
+            return;
         }
         let peers = self.directory.others(self.process.identity);
         let held =
             peers.filter(|peer| subject::holds(self.endpoint, self.now, self.directory.id(*peer))).collect();
-        let forgotten = self.observer.tables.on_look(self.process.number, held);
-        for peer in &forgotten {
-            self.observer.on_forgotten(self.at, self.process, *peer);
+        for peer in self.observer.tables.on_look(self.process.number, held) {
+            self.observer.on_forgotten(self.at, self.process, peer);
         }
-        forgotten
     }
 
     /// Notes in the trace what the application does, where nothing else tells.
@@ -287,8 +286,8 @@ impl World {
 
     /// Handles what a process did with its last input: events, datagrams, the next alarm.
     pub(crate) fn settle(&mut self, machine: usize) {
-        if let Some((mut turn, app)) = self.turn(machine) {
-            app.on_forgotten(turn.note_forgotten());
+        if let Some((mut turn, _)) = self.turn(machine) {
+            turn.note_forgotten();
         }
         let mut sent = 0;
         loop {

@@ -6,7 +6,7 @@ use crate::subject::channel_options;
 use crate::world::Turn;
 
 /// How long it waits before it asks again for a link for which there was no room.
-pub(super) const AGAIN: Micros = SECOND / 2;
+const AGAIN: Micros = SECOND / 2;
 
 impl App {
     /// Says which channels there are, or later, if there is little room for links.
@@ -20,23 +20,24 @@ impl App {
         }
     }
 
-    /// Its endpoint has forgotten its links with these peers.
-    pub(crate) fn on_forgotten(&mut self, peers: Vec<usize>) {
-        self.full.retain(|peer| !peers.contains(peer));
-    }
-
     /// Says which channels there are to a peer, if that is not said yet. False if there is no room for a link.
     pub(super) fn acquaint(&mut self, turn: &mut Turn<'_>, peer: usize) -> bool {
         if !self.strange.contains(&peer) {
             return true;
         }
         if !self.flows.iter().filter(|flow| flow.plan.to == peer).all(|flow| set_channel(turn, flow)) {
-            turn.observer.marks.pass("link refused for want of room");
             return false;
         }
-        self.on_forgotten(turn.note_forgotten());
+        turn.note_forgotten();
         self.strange.remove(&peer);
         true
+    }
+
+    /// There was no room for the link of a flow.
+    pub(super) fn ask_again(&mut self, turn: &mut Turn<'_>, flow: usize) {
+        turn.observer.marks.pass("link refused for want of room");
+        let flow = &mut self.flows[flow];
+        flow.next = flow.next.min(turn.at + AGAIN);
     }
 }
 

@@ -21,7 +21,9 @@ impl App {
         if !self.acquaint(turn, peer) {
             return;
         }
-        let Ok(stream) = turn.endpoint.open_stream(turn.now, turn.directory.id(peer)) else { return };
+        let opened = turn.endpoint.open_stream(turn.now, turn.directory.id(peer));
+        turn.note_forgotten();
+        let Ok(stream) = opened else { return };
         let outgoing = Outgoing {
             number: turn.observer.streams.name(),
             total: 8 + self.dice.below(self.plan.longest_stream),
