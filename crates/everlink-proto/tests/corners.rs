@@ -7,7 +7,7 @@ use std::{cell::Cell, collections::BTreeSet, rc::Rc, time::Duration};
 use everlink_proto::{
     Config,
     link::lifecycle::LinkState,
-    session::{EndReason, NotDelivered, Verdict},
+    session::{ChannelOptions, EndReason, NotDelivered, Verdict},
     stats::Mark,
     wire::header::{Datagram, SHORT_FLAGS},
 };
@@ -142,7 +142,10 @@ fn an_evicted_link_takes_the_half_that_it_showed_along() {
     assert_eq!(pair.sides[1].endpoint.footprint().slots, 1);
 
     let stranger = side(2, 9, &Config::default());
-    pair.sides[1].endpoint.add_addresses(pair.now, stranger.endpoint.peer_id(), &[]).unwrap();
+    pair.sides[1]
+        .endpoint
+        .set_channel(pair.now, stranger.endpoint.peer_id(), 0, ChannelOptions::default())
+        .unwrap();
     assert_eq!(pair.sides[1].mark(Mark::Evicted), 1);
     pair.run_for(Duration::from_millis(20));
     pair.heal();
@@ -164,7 +167,7 @@ fn who_gave_way_is_found_again() {
     pair.send(0, b"one");
     let (first, others) = (pair.id(0), [2, 3].map(|at| side(at, 9, &Config::default()).endpoint.peer_id()));
     pair.run_for(Duration::from_secs(12));
-    pair.sides[1].endpoint.add_addresses(pair.now, others[0], &[]).unwrap();
+    pair.sides[1].endpoint.set_channel(pair.now, others[0], 0, ChannelOptions::default()).unwrap();
     assert_eq!(pair.sides[1].endpoint.state(&first), LinkState::Idle);
     pair.run_for(Duration::from_secs(5));
     let hint = "[2001:db8::9]:9".parse().unwrap();

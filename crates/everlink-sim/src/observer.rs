@@ -165,7 +165,7 @@ impl Observer {
         }
         self.links.on_forgotten(process, peer, in_session);
         self.liveness.on_forgotten(at, pair(process.identity, peer));
-        self.closes.on_forgotten(process, peer);
+        self.closes.on_forgotten(process, peer, in_session);
         self.drains.on_forgotten(process.number, peer);
         self.refused.remove(&(process.number, peer));
     }

@@ -207,6 +207,11 @@ impl Connection {
         self.asked >= then || ((self.carried || confirmed) && self.born >= then)
     }
 
+    /// Whether its last words are that this side knows no session with what the peer showed.
+    pub(crate) fn says_gone(&self) -> bool {
+        self.farewell.as_ref().is_some_and(|farewell| farewell.close.code == CloseCode::SessionGone)
+    }
+
     /// Since when its keys are old enough to be replaced (SPEC 3.3).
     pub(crate) fn is_worn(&self, now: Instant, after: Duration) -> bool {
         let after = match self.role {

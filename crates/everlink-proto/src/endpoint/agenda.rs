@@ -44,6 +44,11 @@ impl<M: Copy + Ord> Agenda<M> {
         self.in_order.first().copied()
     }
 
+    /// The first link of which this is true.
+    pub(super) fn find(&self, is_true: impl Fn(M, LinkKey) -> bool) -> Option<(M, LinkKey)> {
+        self.in_order.iter().copied().find(|(at, key)| is_true(*at, *key))
+    }
+
     /// How many links are entered.
     pub(super) fn len(&self) -> usize {
         self.in_order.len()

@@ -19,26 +19,24 @@ use crate::{
 
 impl Endpoint {
     /// Takes hints where a peer may be: what a ticket says. Impossible addresses are passed over; at most 16
-    /// are kept. If there is no room for a link now, they are kept for the time when there is.
+    /// are kept. No link gives way for a hint: where there is no room it waits for a link.
     pub fn add_addresses(
         &mut self,
         now: Instant,
         peer: PeerId,
         addresses: &[SocketAddr],
     ) -> Result<(), SendError> {
-        let key = match self.link_to(now, peer) {
-            Ok(key) => key,
-            Err(SendError::TooManyLinks { .. }) => {
-                self.keep_hints(peer, addresses);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
+        self.check_peer(peer)?;
+        if self.links.find(&peer).is_none() && self.is_full() {
+            self.keep_hints(peer, addresses);
+            return Ok(());
+        }
+        let key = self.link_to(now, peer)?;
         for address in addresses {
             self.links.get_mut(key).addresses.add(*address);
         }
         self.links.get_mut(key).pull_forward(now);
-        self.touch_in_use(now, key);
+        self.touch(now, key);
         Ok(())
     }
 
@@ -229,11 +227,18 @@ impl Endpoint {
 
     fn link_to(&mut self, now: Instant, peer: PeerId) -> Result<LinkKey, SendError> {
         self.look_for_sleep(now);
+        self.check_peer(peer)?;
+        let max = self.shared.config.max_links;
+        self.link_for(now, peer, None).ok_or(SendError::TooManyLinks { peer, max })
+    }
+
+    /// Whether there can be a link with `peer` at all.
+    fn check_peer(&self, peer: PeerId) -> Result<(), SendError> {
         if self.stopping {
             return Err(SendError::Stopped { peer });
         }
-        if let Some(key) = self.links.find(&peer) {
-            return Ok(key);
+        if self.links.find(&peer).is_some() {
+            return Ok(());
         }
         if peer == self.peer_id() {
             return Err(SendError::InvalidPeer { peer, cause: "this is the endpoint's own identity" });
@@ -241,8 +246,7 @@ impl Endpoint {
         if montgomery(&peer).is_err() {
             return Err(SendError::InvalidPeer { peer, cause: "this is not a valid public key" });
         }
-        let max = self.shared.config.max_links;
-        self.link_for(now, peer, None).ok_or(SendError::TooManyLinks { peer, max })
+        Ok(())
     }
 
     /// Names a message that is about to be accepted.

@@ -97,7 +97,7 @@ impl Links {
     pub(crate) fn first_idle(&self) -> Option<(Instant, LinkKey)> {
         debug_assert!(self.is_filed(), "a link was used and not filed");
         // Whoever owes something keeps its place, even if somebody forgot to file it.
-        self.idle.first().filter(|(since, key)| self.get(*key).idle_since() == Some(*since))
+        self.idle.find(|since, key| self.get(key).idle_since() == Some(since))
     }
 
     /// Whether every link is filed as it is now.

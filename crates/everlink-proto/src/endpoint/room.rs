@@ -20,8 +20,8 @@ use crate::{
 /// goes to and fro would else cost more handshakes than messages.
 pub(super) const IDLE: Duration = Duration::from_secs(10);
 
-/// Peers without a link of which something is remembered. Sixteen addresses each, of which few have more than two: some
-/// hundred kilobytes.
+/// Peers without a link of which something is remembered: at most 16 addresses, below a kilobyte, and the options of
+/// channels that the application has set.
 const MEMORIES: usize = 4_096;
 
 /// What is left of links that gave way.
@@ -49,6 +49,9 @@ impl Departed {
     }
 
     fn remember(&mut self, peer: PeerId, memory: Memory) {
+        if memory.is_empty() {
+            return;
+        }
         if self.memories.insert(peer, memory).is_some() {
             return;
         }
@@ -121,7 +124,7 @@ impl Endpoint {
         }
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.links.len() >= self.shared.config.max_links
     }
 

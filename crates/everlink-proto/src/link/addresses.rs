@@ -45,6 +45,10 @@ impl Addresses {
         self.0.iter().filter(move |entry| entry.proved.is_some() == proved).map(|entry| entry.address)
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn insert(&mut self, entry: Entry) -> bool {
         if self.0.len() == MAX_ADDRESSES {
             let oldest = self.0.iter().enumerate().min_by_key(|(_, entry)| entry.proved);

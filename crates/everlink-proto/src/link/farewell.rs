@@ -189,7 +189,12 @@ impl Link {
         }
     }
 
-    fn on_connection_closed(&mut self, ctx: &mut Context<'_>, key: ConnectionKey, close: &TheirClose) {
+    pub(super) fn on_connection_closed(
+        &mut self,
+        ctx: &mut Context<'_>,
+        key: ConnectionKey,
+        close: &TheirClose,
+    ) {
         let retry_after = Duration::from_millis(close.retry_after_ms).min(MAX_RETRY);
         match close.code {
             CloseCode::DuplicateIdentity => {

@@ -103,6 +103,10 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.channels.is_empty() && self.addresses.is_empty()
+    }
+
     /// Takes hints for a peer that has no link.
     pub(crate) fn add(&mut self, hints: &[SocketAddr]) {
         for hint in hints {

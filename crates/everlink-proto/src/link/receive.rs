@@ -198,8 +198,15 @@ impl Link {
         key: ConnectionKey,
         close: &Close<'_>,
     ) -> Result<bool, Violation> {
+        let nobody = self.continuity.theirs().is_none();
         let Some(connection) = self.connection_mut(key) else { return Ok(false) };
         Ok(match connection.bound {
+            Bound::Never if nobody && close.code == CloseCode::SessionGone && connection.says_gone() => {
+                // Each has ended a session with what the other shows. Who has none any more begins anew.
+                connection.farewell = None;
+                self.on_connection_closed(ctx, key, &close.into());
+                true
+            }
             Bound::Never => {
                 // Only a close that still waits for an answer: two answers would go on answering each other.
                 if close.code.is_of_session() && close.code != CloseCode::Closed {

@@ -64,8 +64,8 @@ impl Closes {
     }
 
     /// `process` has forgotten its link with `peer` to make room.
-    pub(crate) fn on_forgotten(&mut self, process: Process, peer: usize) {
-        *self.forgotten.entry((process.identity, peer)).or_default() += 1;
+    pub(crate) fn on_forgotten(&mut self, process: Process, peer: usize, in_session: bool) {
+        *self.forgotten.entry((process.identity, peer)).or_default() += u32::from(in_session);
         self.leaving.remove(&(process.number, peer));
     }
 

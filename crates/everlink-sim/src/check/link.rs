@@ -112,7 +112,9 @@ impl Links {
 
     /// `process` has forgotten its link with `peer` to make room, and perhaps a session: for the peer that is its end.
     pub(crate) fn on_forgotten(&mut self, process: Process, peer: usize, in_session: bool) {
-        *self.all_closes.entry((process.identity, peer)).or_default() += u32::from(in_session);
+        if in_session {
+            *self.all_closes.entry((process.identity, peer)).or_default() += 1;
+        }
         // The last that is told of the link may come yet.
         let seen = self.seen.entry((process.number, peer)).or_default();
         *seen = Seen {

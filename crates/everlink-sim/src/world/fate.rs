@@ -370,7 +370,7 @@ impl World {
                     _ if self.observer.links.was_closed(one, other) => (true, true),
                     drawn => drawn,
                 };
-                // Whoever forgets a link forgets where its peer is.
+                // Who has little room may have none to dial.
                 let both = self.observer.tables.concerns(one, other);
                 let (here, there) = (here || both, there || both);
                 if here {
