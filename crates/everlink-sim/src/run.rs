@@ -91,7 +91,7 @@ fn converge(world: &mut World) -> bool {
 
 fn look_at_pair(world: &mut World, one: usize, other: usize) -> bool {
     let promise = promise(world, one, other);
-    let mut look = Look { connected: true, waiting: 0, backlog: 0 };
+    let mut look = Look { connected: is_mutual(world, one, other), waiting: 0, backlog: 0 };
     for (here, there) in [(one, other), (other, one)] {
         let Some(process) = world.machines[here].process() else { continue };
         let observer = &world.observer;
@@ -113,6 +113,19 @@ fn look_at_pair(world: &mut World, one: usize, other: usize) -> bool {
         }
     }
     done
+}
+
+/// Whether both sides mean the same session: one of them may still take a copy that has ended for its peer.
+fn is_mutual(world: &mut World, one: usize, other: usize) -> bool {
+    if !world.observer.links.is_cloned(one, other) {
+        return true;
+    }
+    let (here, there) = (world.sight(one, other), world.sight(other, one));
+    here.zip(there).is_some_and(|(here, there)| {
+        here.view.theirs.is_some()
+            && here.view.theirs == there.view.mine
+            && there.view.theirs == here.view.mine
+    })
 }
 
 fn promise(world: &mut World, one: usize, other: usize) -> Promise {

@@ -173,6 +173,13 @@ fn a_copy_of_a_lost_packet_is_a_sign_of_life() {
     holds(1_977);
 }
 
+// Whoever still took a copy that had ended for its peer counted as connected, and the half minute for which the other copy
+// was refused as its double counted as delay.
+#[test]
+fn nobody_is_connected_with_a_copy_that_has_ended() {
+    holds(1_008_751);
+}
+
 // What was to be sent again had become void: nothing went out, and the link was not looked at again for whether it could
 // give way.
 #[test]
