@@ -15,9 +15,9 @@ pub struct Config {
     pub network: Network,
     /// Links held at most. At the bound the one that was idle for longest, at least 10 s, and owes nothing gives way to
     /// another; its session ends as [`Evicted`](crate::session::EndReason::Evicted). Where its peer was found and what
-    /// its channels are like is remembered, for 4,096 peers without a link. Endpoints whose tables are full of links that owe something
-    /// may wait for each other: choose more than there are peers at once. Default 10,000; an idle link takes a few
-    /// hundred bytes, a connected one a few KiB.
+    /// its channels are like is remembered, for 4,096 peers without a link. Endpoints whose tables are full of links
+    /// that owe something may wait for each other: choose more than there are peers at once. Default 10,000; an idle
+    /// link takes a few hundred bytes, a connected one a few KiB.
     pub max_links: usize,
     /// Bounds and windows of each session.
     pub session: SessionConfig,

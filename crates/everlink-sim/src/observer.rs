@@ -187,7 +187,7 @@ impl Observer {
         }
     }
 
-    /// Looks for how long one end of a link has waited, whose clock goes. `round_trip` is the worst of the network now.
+    /// Looks for how long one end of a link has waited, whose clock goes.
     pub(crate) fn on_wait(&mut self, sight: &Sight) {
         self.links.on_wait(sight, &mut self.findings);
         self.drains.on_view(sight, &mut self.findings);

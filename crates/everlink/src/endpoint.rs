@@ -79,7 +79,7 @@ impl Endpoint {
     /// prove that it is that peer.
     pub fn add_addresses(&self, peer: PeerId, addresses: &[SocketAddr]) {
         let addresses: Vec<_> = addresses.iter().copied().map(canonical).collect();
-        // Where no link can be made, the first send says why.
+        // They are kept even where there is no room for a link now. Where there can be none, the first send says why.
         let _ = self.shared().turn(|turn| turn.core.add_addresses(turn.now, peer, &addresses));
     }
 

@@ -26,12 +26,13 @@ impl Endpoint {
         peer: PeerId,
         addresses: &[SocketAddr],
     ) -> Result<(), SendError> {
+        self.look_for_sleep(now);
         self.check_peer(peer)?;
-        if self.links.find(&peer).is_none() && self.is_full() {
+        let has_place = self.links.find(&peer).is_some() || !self.is_full();
+        let Some(key) = has_place.then(|| self.link_for(now, peer, None)).flatten() else {
             self.keep_hints(peer, addresses);
             return Ok(());
-        }
-        let key = self.link_to(now, peer)?;
+        };
         for address in addresses {
             self.links.get_mut(key).addresses.add(*address);
         }
@@ -199,7 +200,7 @@ impl Endpoint {
         for key in self.links.keys() {
             let mut ctx = Context { now, shared: &mut self.shared };
             self.links.get_mut(key).close(&mut ctx, CloseCode::Stopped, 0, "");
-            self.touch_in_use(now, key);
+            self.touch(now, key);
         }
         if self.links.len() == 0 {
             self.shared.events.push_back(Event::Stopped);

@@ -36,14 +36,19 @@ struct Seen {
     partner: Option<u32>,
     partners: Vec<(Micros, u32)>,
     untold: Option<Untold>,
+    ends: Ends,
+}
+
+/// How sessions of a link ended, as their process was told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
     restarts: u32,
-    /// Sessions that the peer ended by CLOSE, that it ended by a new half, that this process closed, and of whose
-    /// eviction it was told.
+    /// By CLOSE from the peer, by a new half of the peer's, by a close of the process itself, and to make room.
     left: u32,
     forgotten: u32,
     closed: u32,
     evicted: u32,
-    /// How often its process forgot the link to make room.
+    /// How often the process did forget the link, in a session, to make room.
     evictions: u32,
 }
 
@@ -117,16 +122,8 @@ impl Links {
         }
         // The last that is told of the link may come yet.
         let seen = self.seen.entry((process.number, peer)).or_default();
-        *seen = Seen {
-            state: seen.state,
-            restarts: seen.restarts,
-            left: seen.left,
-            forgotten: seen.forgotten,
-            closed: seen.closed,
-            evicted: seen.evicted,
-            evictions: seen.evictions + u32::from(in_session),
-            ..Seen::default()
-        };
+        *seen = Seen { state: seen.state, ends: seen.ends, ..Seen::default() };
+        seen.ends.evictions += u32::from(in_session);
     }
 
     /// A session ended at `process` (S6). `crowded` says that the peer has little room for links: the half that it shows
@@ -149,21 +146,21 @@ impl Links {
             .get(&peer)
             .map_or(0, |lives| lives.iter().skip(1).filter(|(born, _)| *born >= begun).count() as u32);
         let seen = self.seen.entry((process.number, peer)).or_default();
-        seen.restarts += u32::from(end == End::PeerRestarted);
-        seen.left += u32::from(matches!(end, End::ClosedByPeer(_)));
-        seen.forgotten += u32::from(end == End::PeerForgot);
-        seen.closed += u32::from(end == End::ClosedHere);
-        seen.evicted += u32::from(end == End::Evicted);
+        seen.ends.restarts += u32::from(end == End::PeerRestarted);
+        seen.ends.left += u32::from(matches!(end, End::ClosedByPeer(_)));
+        seen.ends.forgotten += u32::from(end == End::PeerForgot);
+        seen.ends.closed += u32::from(end == End::ClosedHere);
+        seen.ends.evicted += u32::from(end == End::Evicted);
         // A copy that was left is told SessionGone and draws another half (SPEC 8.2): that is to forget, and its peer
         // may have begun anew with the old one meanwhile.
-        let forgotten = if doubled || changing || crowded { 0 } else { seen.forgotten };
+        let forgotten = if doubled || changing || crowded { 0 } else { seen.ends.forgotten };
         let excused = match end {
-            End::PeerRestarted => seen.restarts <= restarts || changing,
+            End::PeerRestarted => seen.ends.restarts <= restarts || changing,
             // One for each close of the peer's: this side is told of it, or finds out.
-            End::ClosedByPeer(_) => seen.left + forgotten <= their_closes,
-            End::PeerForgot => doubled || changing || crowded || seen.left + forgotten <= their_closes,
-            End::ClosedHere => seen.closed <= closes,
-            End::Evicted => seen.evicted <= seen.evictions,
+            End::ClosedByPeer(_) => seen.ends.left + forgotten <= their_closes,
+            End::PeerForgot => doubled || changing || crowded || seen.ends.left + forgotten <= their_closes,
+            End::ClosedHere => seen.ends.closed <= closes,
+            End::Evicted => seen.ends.evicted <= seen.ends.evictions,
             End::ProtocolViolation | End::Failed => false,
         };
         if !excused {

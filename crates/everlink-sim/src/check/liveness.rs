@@ -21,8 +21,9 @@ const HANDSHAKES_FORGOTTEN: usize = 2;
 /// The longest wait of the retry ladder (SPEC 6.3), to addresses that never authenticated.
 pub(crate) const LONGEST_WAIT: Micros = 9_500_000;
 
-/// How long a pair may wait for room, and then for its messages: others hold the place as long as they owe something.
-const CROWDED: Micros = 600 * SECOND;
+/// How long a pair may wait where nothing better is promised: for its messages at heavy loss, and for room that others
+/// hold as long as they owe something.
+const PATIENCE: Micros = 600 * SECOND;
 
 /// What is promised to a pair.
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +166,7 @@ impl Liveness {
 impl Promise {
     fn connect_within(self) -> Micros {
         if self.crowded {
-            return CROWDED;
+            return PATIENCE;
         }
         let refused = if self.refused { 35 * SECOND } else { 0 };
         let ladder = if self.loss == 0 { 10 * SECOND + 8 * self.round_trip } else { 180 * SECOND };
@@ -175,11 +176,8 @@ impl Promise {
     /// L2: half of the link, or of what RFC 5348's simplest form gives a loss-based controller at this loss and
     /// round trip, whichever is less.
     fn deliver_within(self, backlog: u64) -> Micros {
-        if self.crowded {
-            return CROWDED;
-        }
-        if self.loss > 10_000 {
-            return 600 * SECOND;
+        if self.crowded || self.loss > 10_000 {
+            return PATIENCE;
         }
         let limit = if self.loss == 0 {
             self.rate

@@ -1,8 +1,8 @@
 //! Links that are forgotten to make room for others, by whoever has little.
 //!
 //! A link that goes owes nothing (D8), and what it was to both sides is over: its process knows nothing of it any more,
-//! and its peer may be told so or find out. Its application is told that the session ended,
-//! some time later. So observers look which links there are.
+//! and its peer may be told so or find out. Its application is told that the session ended, some time later. So
+//! observers look which links there are.
 
 use super::link::pair;
 use std::collections::{BTreeMap, BTreeSet};

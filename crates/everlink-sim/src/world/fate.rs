@@ -362,21 +362,17 @@ impl World {
     }
 
     /// Lets one or both of each pair know where the other is; both if one ever closed, since whoever said goodbye has no
-    /// reason to dial.
+    /// reason to dial, and if one has little room, since it may have none to dial.
     fn reveal(&mut self) {
         for one in 0..self.settings.nodes {
             for other in 0..one {
-                let (here, there) = match self.dice.pick(&[(true, true), (true, false), (false, true)]) {
-                    _ if self.observer.links.was_closed(one, other) => (true, true),
-                    drawn => drawn,
-                };
-                // Who has little room may have none to dial.
-                let both = self.observer.tables.concerns(one, other);
-                let (here, there) = (here || both, there || both);
-                if here {
+                let (here, there) = self.dice.pick(&[(true, true), (true, false), (false, true)]);
+                let observer = &self.observer;
+                let both = observer.links.was_closed(one, other) || observer.tables.concerns(one, other);
+                if here || both {
                     self.tell(one, other);
                 }
-                if there {
+                if there || both {
                     self.tell(other, one);
                 }
             }
