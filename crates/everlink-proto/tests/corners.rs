@@ -97,7 +97,7 @@ fn what_a_close_leaves_is_closed_though_the_peer_restarts_meanwhile() {
     pair.lose_dials_of(0);
     pair.send(1, b"from a new process");
     pair.run_for(Duration::from_secs(2));
-    assert_eq!(pair.sides[0].ends(), [EndReason::ClosedHere]);
+    assert_eq!(pair.sides[0].ends(), [EndReason::CloseUnconfirmed]);
     assert_eq!(pair.sides[0].verdicts[&held], Verdict::NotDelivered(NotDelivered::Closed));
     assert!(pair.sides[1].bodies().is_empty());
 }

@@ -236,6 +236,7 @@ fn finish(world: &mut World) {
     }
     let (at, observer) = (world.now, &mut world.observer);
     observer.deliveries.finish(at, &mut observer.findings);
+    observer.closes.finish(&mut observer.findings);
     observer.ledger.finish(&mut observer.findings);
     let confirmed = observer.ledger.confirmations();
     let worn_out = observer.ledger.worn_out();

@@ -36,8 +36,10 @@ pub(crate) enum End {
     PeerRestarted,
     /// The peer's process dropped the session.
     PeerForgot,
-    /// Its own application closed it.
+    /// Its own application closed it, and the peer knows.
     ClosedHere,
+    /// Its own application closed it, and nobody knows whether the peer has heard.
+    CloseUnconfirmed,
     /// Its endpoint needed the place for another.
     Evicted,
     /// The peer's application closed it, with this code; without one, something else did.
@@ -54,6 +56,7 @@ impl From<EndReason> for End {
             EndReason::PeerRestarted => Self::PeerRestarted,
             EndReason::PeerForgot => Self::PeerForgot,
             EndReason::ClosedHere => Self::ClosedHere,
+            EndReason::CloseUnconfirmed => Self::CloseUnconfirmed,
             EndReason::Evicted => Self::Evicted,
             EndReason::ClosedByPeer { code: CloseCode::Application, application } => {
                 Self::ClosedByPeer(Some(application))
@@ -66,12 +69,18 @@ impl From<EndReason> for End {
 }
 
 impl End {
+    /// Whether the application that is told closed the session itself.
+    pub(crate) const fn is_own(self) -> bool {
+        matches!(self, Self::ClosedHere | Self::CloseUnconfirmed)
+    }
+
     /// What it is called in reports.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::PeerRestarted => "PeerRestarted",
             Self::PeerForgot => "PeerForgot",
             Self::ClosedHere => "ClosedHere",
+            Self::CloseUnconfirmed => "CloseUnconfirmed",
             Self::Evicted => "Evicted",
             Self::ClosedByPeer(_) => "ClosedByPeer",
             Self::ProtocolViolation => "ProtocolViolation",

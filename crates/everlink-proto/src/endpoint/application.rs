@@ -120,7 +120,9 @@ impl Endpoint {
     /// The next stream that the peer has opened.
     pub fn accept_stream(&mut self, peer: PeerId) -> Option<StreamId> {
         let key = self.links.find(&peer)?;
-        self.links.get_mut(key).session.accept()
+        let accepted = self.links.get_mut(key).session.accept();
+        self.links.file(key);
+        accepted
     }
 
     /// Writes what fits and says how much that was; 0 means wait for [`Event::Writable`].

@@ -4,6 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use super::{
     Context, Link,
+    addresses::MAX_ADDRESSES,
     dial::{AttemptKey, Input, LISTENS_FOR, SENDS_FOR, Step},
     history::Cause,
 };
@@ -37,9 +38,18 @@ const COOKIE_LIFETIME: Duration = Duration::from_secs(120);
 /// key could else propose one that leaves no room above it, and the pair would never agree again (SPEC 2.12).
 const MAX_STEP: u64 = 1 << 32;
 
-/// Whether a peer may name `generation` to a side that knows of `held`.
+/// The same for what a responder settles. It is far more: a peer that was led ahead so far, step by step, has to find
+/// back to the one in whose name that was done, as soon as that dials.
+const MAX_SETTLED_STEP: u64 = 1 << 48;
+
+/// Whether a peer may propose `generation` to a side that knows of `held`.
 pub(crate) const fn is_near(generation: u64, held: u64) -> bool {
     generation <= held.saturating_add(MAX_STEP)
+}
+
+/// Whether a responder may settle `generation` for whoever `proposed` one.
+const fn settles(generation: u64, proposed: u64) -> bool {
+    proposed <= generation && generation <= proposed.saturating_add(MAX_SETTLED_STEP)
 }
 
 /// One message 1 and what can read its answer.
@@ -51,6 +61,8 @@ pub(crate) struct Attempt {
     message: [u8; crate::wire::MAX_DATAGRAM],
     noise: Initiator,
     sending: bool,
+    /// Who has had a message 1 for a COOKIE; at most [`MAX_ADDRESSES`].
+    asked_by: Vec<SocketAddr>,
 }
 
 impl Attempt {
@@ -131,10 +143,7 @@ impl Link {
             return ctx.shared.stats.drop(DropReason::BadHandshake);
         };
         match Message2Payload::decode(&payload) {
-            Ok(Message2Payload::Accepted(accepted))
-                if accepted.generation >= attempt.generation
-                    && is_near(accepted.generation, attempt.generation) =>
-            {
+            Ok(Message2Payload::Accepted(accepted)) if settles(accepted.generation, attempt.generation) => {
                 self.on_accepted(ctx, key, from, message.responder, &accepted, secrets);
             }
             Ok(Message2Payload::Refused { retry_after, .. }) => {
@@ -195,16 +204,19 @@ impl Link {
         from: SocketAddr,
         reply: &CookieReply,
     ) {
-        let Some(attempt) = self.attempts.iter().find(|it| it.key == key && it.sending) else {
+        let Some(attempt) = self.attempts.iter_mut().find(|it| it.key == key && it.sending) else {
             return ctx.shared.stats.drop(DropReason::NoAttempt);
         };
         let cookie = macs::mac1(&attempt.message).and_then(|mac1| open_cookie(&self.peer, mac1, &reply.body));
         let Some(cookie) = cookie else { return ctx.shared.stats.drop(DropReason::BadToken) };
-        let fresh = self.cookie.is_none_or(|(held, _)| held != cookie);
+        // Anybody who saw message 1 can make a COOKIE: each address gets one message 1 for it.
+        let fresh = attempt.asked_by.len() < MAX_ADDRESSES && !attempt.asked_by.contains(&from);
         self.cookie = Some((cookie, ctx.now));
-        // A repeated COOKIE must not make us answer each with another message 1.
         if fresh && self.knows_address(from) {
             self.send_first_message(ctx, key, &[from]);
+            if let Some(attempt) = self.attempts.iter_mut().find(|it| it.key == key) {
+                attempt.asked_by.push(from);
+            }
         }
     }
 
@@ -255,7 +267,8 @@ impl Link {
         self.generation = generation;
         ctx.shared.stats.attempts += 1;
         let message = Message1::encode(id, &body);
-        self.attempts.push(Attempt { key, id, began: ctx.now, generation, message, noise, sending: true });
+        let (began, sending, asked_by) = (ctx.now, true, Vec::new());
+        self.attempts.push(Attempt { key, id, began, generation, message, noise, sending, asked_by });
         self.send_first_message(ctx, key, addresses);
     }
 

@@ -123,7 +123,8 @@ impl Link {
     /// Our own close is over, answered or not.
     pub(super) fn finish_close(&mut self, ctx: &mut Context<'_>, answered_on: Option<ConnectionKey>) {
         self.cause = Cause::Closed;
-        self.end_session(ctx, EndReason::ClosedHere, answered_on);
+        let reason = if answered_on.is_some() { EndReason::ClosedHere } else { EndReason::CloseUnconfirmed };
+        self.end_session(ctx, reason, answered_on);
         self.continuity.forget();
         self.wanted = false;
         if let Some(key) = answered_on {
@@ -186,6 +187,9 @@ impl Link {
         if matches!(close.code, CloseCode::Application | CloseCode::Refused) {
             let retry_after = Duration::from_millis(close.retry_after_ms).min(MAX_RETRY);
             self.refused_until = Some(ctx.now + retry_after);
+            if !retry_after.is_zero() {
+                ctx.event(Event::Refused { peer: self.peer, code: close.code, retry_after });
+            }
         }
     }
 

@@ -87,6 +87,9 @@ pub(crate) struct Link {
     wanted: bool,
     redial_wanted: bool,
     last_active: Instant,
+    last_heard: Instant,
+    /// Nothing was heard of the peer for so long that what only the peer waits for is left to it.
+    peer_is_gone: bool,
     /// When the application last had to do with it.
     last_used: Instant,
     history: History,
@@ -100,11 +103,12 @@ pub(crate) struct Link {
 pub(crate) struct Memory {
     addresses: Addresses,
     channels: Vec<(u64, ChannelOptions)>,
+    refused_until: Option<Instant>,
 }
 
 impl Memory {
     pub(crate) fn is_empty(&self) -> bool {
-        self.channels.is_empty() && self.addresses.is_empty()
+        self.channels.is_empty() && self.addresses.is_empty() && self.refused_until.is_none()
     }
 
     /// Takes hints for a peer that has no link.
@@ -146,6 +150,8 @@ impl Link {
             wanted: false,
             redial_wanted: false,
             last_active: ctx.now,
+            last_heard: ctx.now,
+            peer_is_gone: false,
             last_used: ctx.now,
             history: History::default(),
             cause: Cause::Wanted,
@@ -183,10 +189,12 @@ impl Link {
         self.session.phase() != Phase::Absent || self.session.owes()
     }
 
-    /// When it was used last, if nothing would be lost with this link. A close that is under way is needed, too.
+    /// When it was used last, if nothing would be lost with this link. A close that is under way is needed, too, and so
+    /// is the memory of a process that was left (SPEC 8.2).
     pub(crate) fn idle_since(&self) -> Option<Instant> {
         let since = self.last_active.max(self.last_used);
-        (!self.is_needed() && self.session.is_free_of_debt()).then_some(since)
+        let is_free = !self.is_needed() && self.switch_settles.is_none();
+        (is_free && self.session.is_free_of_debt(self.peer_is_gone)).then_some(since)
     }
 
     /// The application has to do with it.
@@ -196,12 +204,14 @@ impl Link {
 
     /// What the application said of the peer, and where it was found: to be handed to the next link with it.
     pub(crate) fn memory(&self) -> Memory {
-        Memory { addresses: self.addresses.clone(), channels: self.session.channel_options() }
+        let (addresses, channels) = (self.addresses.clone(), self.session.channel_options());
+        Memory { addresses, channels, refused_until: self.refused_until }
     }
 
     /// Goes on with what was known when the link gave its place away, in sessions of other numbers.
     pub(crate) fn remember(&mut self, memory: Memory) {
         self.addresses = memory.addresses;
+        self.refused_until = memory.refused_until;
         for (channel, options) in memory.channels {
             // They were taken before, so they are within the bound.
             let _ = self.session.set_channel(channel, options);
@@ -254,14 +264,7 @@ impl Link {
         if let Some(key) = self.election.winner() {
             let received = self.session.positions().collect();
             self.say_goodbye(key, received, Goodbye::of(CloseCode::Idle));
-            let mut last_words = Vec::new();
-            let slot = Slot { to: None, size: FULL };
-            let winner = self.connection_mut(key);
-            let to = winner
-                .and_then(|it| it.write_packet(ctx.now, &mut ctx.shared.rng, None, slot, &mut last_words));
-            if let Some(to) = to {
-                ctx.shared.outbox.push(to, &last_words);
-            }
+            self.write_last_words(ctx, key);
         }
         let all: Vec<_> = self.connections.iter().map(|it| it.key).collect();
         for key in all {
@@ -270,8 +273,21 @@ impl Link {
         self.stop_dialling(ctx);
     }
 
+    /// All that a connection still has to say goes out now; there will be no other time.
+    fn write_last_words(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+        let Some(connection) = self.connection_mut(key) else { return };
+        for _ in 0..MOST_LAST_WORDS {
+            let mut last_words = Vec::new();
+            let slot = Slot { to: None, size: FULL };
+            let to = connection.write_packet(ctx.now, &mut ctx.shared.rng, None, slot, &mut last_words);
+            let Some(to) = to else { return };
+            ctx.shared.outbox.push(to, &last_words);
+        }
+    }
+
     /// Lets every part draw its conclusions. Called after every entry.
     pub(crate) fn update(&mut self, ctx: &mut Context<'_>) {
+        self.peer_is_gone = ctx.now.saturating_since(self.last_heard) >= ctx.shared.config.idle_keys;
         self.give_up_doubtful_ones();
         self.step_close(ctx);
         self.ask_if_still_there(ctx);
@@ -318,13 +334,17 @@ impl Link {
         }
     }
 
-    /// Whether something is owed to the peer or wanted from it (SPEC 6.3). What is under way is owed as well: the peer
-    /// may wait for just that DONE or CREDIT.
+    /// Whether something is owed to the peer or wanted from it (SPEC 6.3).
     fn is_needed(&self) -> bool {
+        let asked = self.session.has_to_deliver() || self.session.awaits_processing();
+        self.wanted || asked || !self.closing.is_open() || self.is_waited_for()
+    }
+
+    /// Whether the peer may wait for something: what is under way may be just that DONE or CREDIT.
+    fn is_waited_for(&self) -> bool {
         let bound = Bound::To(self.session.epoch());
-        let under_way = self.connections.iter().any(|it| it.bound == bound && it.under_way > 0);
-        let owed = under_way || self.session.owes() || self.session.awaits_processing();
-        self.wanted || owed || !self.closing.is_open()
+        let mut under_way = self.connections.iter().filter(|it| it.bound == bound && it.under_way > 0);
+        !self.peer_is_gone && (under_way.next().is_some() || self.session.owes())
     }
 
     fn take_session_events(&mut self, ctx: &mut Context<'_>) {
@@ -364,8 +384,10 @@ impl Link {
         if self.refused_until.is_some() && self.is_needed() {
             consider(self.refused_until, Reason::Refusal);
         }
-        if self.winner().is_some() && !self.session.owes() {
+        if self.winner().is_some() && !self.is_needed() {
             consider(Some(self.last_active + ctx.shared.config.idle_keys), Reason::Idle);
+        } else if !self.peer_is_gone && self.session.phase() != Phase::Absent {
+            consider(Some(self.last_heard + ctx.shared.config.idle_keys), Reason::Idle);
         }
         first
     }
@@ -422,7 +444,7 @@ impl Link {
 
     /// A link idle for long keeps its session and forgets its keys (SPEC 6.6).
     fn wipe_idle_keys(&mut self, ctx: &mut Context<'_>) {
-        let used = ctx.now < self.last_active + ctx.shared.config.idle_keys || self.session.owes();
+        let used = ctx.now < self.last_active + ctx.shared.config.idle_keys || self.is_needed();
         if used || self.connections.is_empty() {
             return;
         }
@@ -471,6 +493,10 @@ impl Link {
         self.connections.iter_mut().find(|it| it.key == key)
     }
 }
+
+/// Datagrams in which a link that gives way says goodbye: 256 channels have a RECEIVED each, at most 30 bytes, and a
+/// challenge may be due before.
+const MOST_LAST_WORDS: usize = 8;
 
 /// The largest batch entry: a full datagram.
 pub(crate) const FULL: usize = MAX_DATAGRAM;

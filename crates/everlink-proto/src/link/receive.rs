@@ -65,6 +65,7 @@ impl Link {
         connection.last_heard = ctx.now;
         connection.path.on_authentic(ctx.now, from, opened.number, datagram.len(), &mut ctx.shared.rng);
         self.last_active = ctx.now;
+        self.last_heard = ctx.now;
         // The peer is there: an outage may be over, so the next try is due.
         if let Some(ladder) = self.ladder.as_mut().filter(|_| self.state.is_suspect()) {
             ladder.pull_probe(ctx.now);
@@ -215,6 +216,13 @@ impl Link {
                 true
             }
             Bound::Undecided if close.code.is_of_session() => false,
+            Bound::Undecided
+                if matches!(close.code, CloseCode::SessionGone | CloseCode::ProtocolViolation) =>
+            {
+                // It knows nothing of the session that there is, and may not end it.
+                self.leave(ctx, key);
+                true
+            }
             Bound::Undecided | Bound::To(_) => {
                 // Its sender waits for this one acknowledgement.
                 connection.path.acks.force(ctx.now);

@@ -4,7 +4,10 @@
 
 use core::time::Duration;
 
-use super::{Context, Link, election::ConnectionKey, history::Cause, ladder::Ladder, lifecycle::LinkState};
+use super::{
+    Context, Link, dial::LISTENS_FOR, election::ConnectionKey, history::Cause, ladder::Ladder,
+    lifecycle::LinkState,
+};
 use crate::{connection::Connection, stats::Mark, time::Instant};
 
 /// A connection not heard from for this long carries nothing new until a PING on it is answered (SPEC 6.6).
@@ -130,7 +133,9 @@ impl Link {
 
     /// Keys are renewed by use: an idle connection may keep its own until something is to be sent (SPEC 3.3).
     fn wants_new_connection(&self, ctx: &Context<'_>, needed: bool) -> bool {
-        let in_use = needed || self.dial.is_active();
+        // A handshake under way is worth its answer, and no other one.
+        let begun = |ladder: &Ladder| ctx.now.saturating_since(ladder.since()) < LISTENS_FOR;
+        let in_use = needed || (self.dial.is_active() && self.ladder.as_ref().is_some_and(begun));
         let worn = in_use && self.winner().is_some_and(|winner| winner.keys_are_worn(ctx));
         self.closing.is_open() && (self.redial_wanted || worn)
     }

@@ -92,7 +92,7 @@ impl Link {
                 ctx.shared.stats.mark(Mark::GoneSent);
                 self.reject(ctx, key, CloseCode::SessionGone, 0);
             }
-            HelloOutcome::Duplicate => self.refuse_duplicate(ctx, key),
+            HelloOutcome::Duplicate => self.refuse_duplicate(ctx, vec![key]),
             HelloOutcome::Stale => {
                 ctx.shared.stats.mark(Mark::StaleHello);
                 self.retire_soon(ctx, key);
@@ -169,10 +169,13 @@ impl Link {
         self.begin_session(ctx, key);
     }
 
-    fn refuse_duplicate(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
+    /// Tells once of a process that showed the key on these connections.
+    fn refuse_duplicate(&mut self, ctx: &mut Context<'_>, shown: Vec<ConnectionKey>) {
         ctx.shared.stats.mark(Mark::CheckDuplicate);
         ctx.event(Event::DuplicateIdentity { peer: self.peer, ours: false });
-        self.reject(ctx, key, CloseCode::DuplicateIdentity, DUPLICATE_RETRY_MS);
+        for key in shown {
+            self.reject(ctx, key, CloseCode::DuplicateIdentity, DUPLICATE_RETRY_MS);
+        }
     }
 
     /// Ends the session, and with it every connection, slot and attempt but the one that brought the news
@@ -191,7 +194,8 @@ impl Link {
         let positions =
             last_word.map(|close| close.received).and_then(|count| self.session.peer_positions(count));
         // Whatever ends a session that this side was closing, what it leaves is closed.
-        let reason = if self.closing.is_open() { reason } else { EndReason::ClosedHere };
+        let by_close = self.closing.is_open() || reason == EndReason::ClosedHere;
+        let reason = if by_close { reason } else { EndReason::CloseUnconfirmed };
         self.session.end(reason, positions.as_ref());
         if self.session.owes() {
             ctx.shared.stats.mark(Mark::CarriedOver);
@@ -329,13 +333,13 @@ impl Link {
                 }
             }
             Some(CheckOutcome::Duplicate(order)) => {
-                for key in self.undecided_up_to(order) {
-                    self.refuse_duplicate(ctx, key);
-                }
+                let shown = self.undecided_up_to(order);
+                self.refuse_duplicate(ctx, shown);
             }
             Some(CheckOutcome::EndThenBegin(reason, order)) => {
                 ctx.shared.stats.mark(Mark::CheckRestart);
-                let keep = self.connections.iter().find(|it| it.order == order).map(|it| it.key);
+                let keep = self.connections.iter().find(|it| it.order == order && it.ending.is_none());
+                let keep = keep.map(|it| it.key);
                 match keep {
                     Some(key) => self.replace_session(ctx, key, reason),
                     None => {

@@ -26,9 +26,12 @@ pub enum EndReason {
     /// The peer's process goes on, but it lost or dropped the session.
     #[error("the peer forgot the session")]
     PeerForgot,
-    /// This side closed it.
+    /// This side closed it, and the peer said that it knows.
     #[error("closed on this side")]
     ClosedHere,
+    /// This side closed it, and no word came that the peer knows. It finds out when it next speaks to this side.
+    #[error("closed on this side, unconfirmed by the peer")]
+    CloseUnconfirmed,
     /// The peer closed it.
     #[error("closed by the peer ({code:?}, {application})")]
     ClosedByPeer {

@@ -24,12 +24,20 @@ impl Session {
         self.inbound.inbox.len() > 0
     }
 
+    /// Whether something that this side accepted has not arrived yet.
+    pub(crate) fn has_to_deliver(&self) -> bool {
+        self.outbound.owes() || self.streams.has_to_deliver()
+    }
+
     /// Whether nothing would be lost if the session were forgotten: no unread item, no open stream, no message
-    /// half arrived.
-    pub(crate) fn is_free_of_debt(&self) -> bool {
+    /// half arrived. Of a peer that is gone, what it began and nobody has taken is no loss.
+    pub(crate) fn is_free_of_debt(&self, peer_is_gone: bool) -> bool {
+        let begun = || {
+            self.streams.unaccepted() > 0 || self.inbound.channels().any(|(_, channel)| channel.early() > 0)
+        };
         !self.has_unread()
-            && self.streams.len() == 0
+            && self.streams.len() == self.streams.unaccepted()
             && !self.awaits_done()
-            && self.inbound.channels().all(|(_, channel)| channel.early() == 0)
+            && (peer_is_gone || !begun())
     }
 }

@@ -138,6 +138,7 @@ impl EndReason {
     pub(crate) const fn verdict_of_unsent(self) -> Option<NotDelivered> {
         match self {
             Self::ClosedHere
+            | Self::CloseUnconfirmed
             | Self::Evicted
             | Self::ClosedByPeer { code: CloseCode::Application | CloseCode::Refused, .. } => {
                 Some(NotDelivered::Closed)
@@ -154,7 +155,9 @@ impl EndReason {
         match self {
             Self::PeerRestarted => NotDelivered::PeerRestarted,
             Self::PeerForgot => NotDelivered::PeerForgot,
-            Self::ClosedHere | Self::Evicted | Self::ClosedByPeer { .. } => NotDelivered::Closed,
+            Self::ClosedHere | Self::CloseUnconfirmed | Self::Evicted | Self::ClosedByPeer { .. } => {
+                NotDelivered::Closed
+            }
             Self::ProtocolViolation => NotDelivered::ProtocolViolation,
             Self::EndpointFailed => NotDelivered::EndpointFailed,
         }
@@ -165,7 +168,7 @@ impl EndReason {
         match self {
             Self::PeerRestarted => Unknown::PeerRestarted,
             Self::PeerForgot => Unknown::PeerForgot,
-            Self::ClosedHere | Self::Evicted => Unknown::CloseUnconfirmed,
+            Self::ClosedHere | Self::CloseUnconfirmed | Self::Evicted => Unknown::CloseUnconfirmed,
             Self::ClosedByPeer { .. } => Unknown::Closed,
             Self::ProtocolViolation => Unknown::ProtocolViolation,
             Self::EndpointFailed => Unknown::EndpointFailed,

@@ -174,9 +174,19 @@ impl Streams {
         self.table.len()
     }
 
-    /// Whether something is not acknowledged, or not sent.
+    /// How many streams the peer has opened and the application has not accepted.
+    pub(crate) fn unaccepted(&self) -> usize {
+        self.incoming.len()
+    }
+
+    /// Whether something that was written is not acknowledged, or not sent.
+    pub(crate) fn has_to_deliver(&self) -> bool {
+        self.current().any(|(_, stream)| stream.send.owes())
+    }
+
+    /// Whether anything is not acknowledged, or not sent.
     pub(crate) fn owes(&self) -> bool {
-        self.current().any(|(_, stream)| stream.send.owes()) || self.has_control()
+        self.has_to_deliver() || self.has_control()
     }
 
     /// Whether some stream waits for its own credit.

@@ -1,4 +1,4 @@
-//! A close ends a session in time, and its code is the one the peer is told (S9).
+//! A close ends a session in time; the peer is told its code, or whoever closed is told that nobody knows (S9).
 
 use super::{Findings, Process, Sight, later};
 use crate::clock::{Micros, SECOND};
@@ -24,6 +24,12 @@ pub(crate) struct Closes {
     leaving: BTreeMap<(u32, usize), Leaving>,
     /// Who forgot a link with whom to make room: that is told without a code.
     forgotten: BTreeMap<(usize, usize), u32>,
+    /// How often a process was told that the peer knows of its close, and when last.
+    confirmed: BTreeMap<(u32, usize), (Process, u32, Micros)>,
+    /// How often anybody of an identity was told of a close, by the code, which names the process that gave it.
+    heard: BTreeMap<(usize, u64), u32>,
+    /// How often processes of an identity ended a session with a peer by closes of their own.
+    own: BTreeMap<(usize, usize), u32>,
 }
 
 impl Closes {
@@ -51,7 +57,17 @@ impl Closes {
         end: End,
         findings: &mut Findings,
     ) {
+        if end == End::ClosedHere {
+            let (_, times, last) = self.confirmed.entry((process.number, peer)).or_insert((process, 0, at));
+            (*times, *last) = (*times + 1, at);
+        }
+        if end.is_own() {
+            *self.own.entry((process.identity, peer)).or_default() += 1;
+        }
         let End::ClosedByPeer(code) = end else { return };
+        if let Some(code) = code {
+            *self.heard.entry((process.identity, code)).or_default() += 1;
+        }
         let forgotten = self.forgotten.get_mut(&(peer, process.identity)).filter(|times| **times > 0);
         if let Some(times) = forgotten.filter(|_| code.is_none()) {
             *times -= 1;
@@ -80,6 +96,21 @@ impl Closes {
         }
         if over || late {
             self.leaving.remove(&sight.key());
+        }
+    }
+
+    /// All inboxes are read: whoever was told that the peer knows of its close was told the truth. A peer that closed
+    /// at the same time has no other word for it than its own.
+    pub(crate) fn finish(&self, findings: &mut Findings) {
+        for ((number, peer), (process, confirmed, last)) in &self.confirmed {
+            let heard = self.heard.get(&(*peer, u64::from(*number))).copied().unwrap_or_default();
+            let crossed = self.own.get(&(*peer, process.identity)).copied().unwrap_or_default();
+            if *confirmed > heard + crossed {
+                let text = format!(
+                    "{confirmed} closes confirmed, of which the peer was told of {heard}, and {crossed} of its own"
+                );
+                findings.complain("S9", *last, (process.machine, *peer), text);
+            }
         }
     }
 

@@ -149,7 +149,7 @@ impl Links {
         seen.ends.restarts += u32::from(end == End::PeerRestarted);
         seen.ends.left += u32::from(matches!(end, End::ClosedByPeer(_)));
         seen.ends.forgotten += u32::from(end == End::PeerForgot);
-        seen.ends.closed += u32::from(end == End::ClosedHere);
+        seen.ends.closed += u32::from(end.is_own());
         seen.ends.evicted += u32::from(end == End::Evicted);
         // A copy that was left is told SessionGone and draws another half (SPEC 8.2): that is to forget, and its peer
         // may have begun anew with the old one meanwhile.
@@ -159,7 +159,7 @@ impl Links {
             // One for each close of the peer's: this side is told of it, or finds out.
             End::ClosedByPeer(_) => seen.ends.left + forgotten <= their_closes,
             End::PeerForgot => doubled || changing || crowded || seen.ends.left + forgotten <= their_closes,
-            End::ClosedHere => seen.ends.closed <= closes,
+            End::ClosedHere | End::CloseUnconfirmed => seen.ends.closed <= closes,
             End::Evicted => seen.ends.evicted <= seen.ends.evictions,
             End::ProtocolViolation | End::Failed => false,
         };

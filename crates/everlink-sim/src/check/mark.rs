@@ -8,7 +8,7 @@ pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
     /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
-    pub(crate) const DECLARED: [&str; 21] = [
+    pub(crate) const DECLARED: [&str; 22] = [
         "changed to another process of the peer",
         "dials crossed in a calm",
         "duplicate identity told",
@@ -19,6 +19,7 @@ impl Marks {
         "read on over another connection",
         "send budget full",
         "session began",
+        "session ended: CloseUnconfirmed",
         "session ended: ClosedByPeer",
         "session ended: ClosedHere",
         "session ended: Evicted",
