@@ -1,13 +1,16 @@
 //! Where a link is in its life: one table, the only place that knows.
 //!
-//! ```text
-//!            need              usable
-//!   Idle ----------> Connecting ----------> Connected
-//!    ^  ^----------------'                   |    ^
-//!    |      no need                  suspect |    | usable
-//!    |                                       v    |
-//!    '---- gone (no need) -------------------Suspect
-//! ```
+//! | | Idle | Connecting | Connected | Suspect |
+//! |---|---|---|---|---|
+//! | Need | Connecting | | | |
+//! | NoNeed | | Idle | | |
+//! | Usable | Connected | Connected | | Connected |
+//! | Suspect | | | Suspect | |
+//! | GoneInNeed | | | Connecting | Connecting |
+//! | Gone | | | Idle | Idle |
+//!
+//! A row is a [`Fact`], a column the state in which it is told, a cell where the link goes. What is empty cannot occur:
+//! [`LinkState::row`] says why.
 //!
 //! The machine holds no keys, no addresses and no times, so that every interleaving of its inputs can be
 //! explored. It is told facts about the link and answers with the next state; what to do in a state
@@ -143,5 +146,23 @@ impl fmt::Display for LinkState {
             Self::Connected => "connected",
             Self::Suspect => "suspect",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_at_the_top_is_the_one_that_rules() {
+        let cell = |state: LinkState, fact| match state.row(fact) {
+            Row::Edge(to) => format!(" {to:?} |"),
+            Row::Impossible(_) => " |".to_owned(),
+        };
+        for fact in Fact::ALL {
+            let cells: String = LinkState::ALL.into_iter().map(|state| cell(state, fact)).collect();
+            let line = format!("//! | {fact:?} |{cells}\n");
+            assert!(include_str!("lifecycle.rs").contains(&line), "{line}");
+        }
     }
 }

@@ -90,3 +90,23 @@ fn answers_fit_their_headers_budget() {
     assert_eq!(COOKIE_BODY_LEN, 56);
     assert_eq!(VERSIONS_BODY_LEN, 48);
 }
+
+// Worked out by another implementation of XChaCha20-Poly1305 and BLAKE2s from SPEC 2.7 and 2.8.
+#[test]
+fn answers_are_sealed_as_the_specification_says() {
+    let cookie = unhex(concat!(
+        "333333333333333333333333333333333333333333333333",
+        "8a597e2dc0278863e6b4912f164febfe9a28d43c870ed2977e1aa143f04b9269"
+    ));
+    assert_eq!(open_cookie(&peer(1), &MAC1, &cookie), Some(Cookie([9; 16])));
+    let versions = unhex(concat!(
+        "333333333333333333333333333333333333333333333333",
+        "bd929ee9eb380ccb706eeef46936cf9557660e92b91dfda3"
+    ));
+    assert_eq!(open_versions(&peer(1), &MAC1, &versions), Some([1, 2, 3, 0, 0, 0, 0, 0]));
+}
+
+fn unhex<const LEN: usize>(text: &str) -> [u8; LEN] {
+    assert_eq!(text.len(), 2 * LEN);
+    core::array::from_fn(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+}

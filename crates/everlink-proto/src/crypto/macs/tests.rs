@@ -59,3 +59,16 @@ fn datagrams_too_short_for_macs_have_none() {
         assert_eq!(mac1(&datagram), None);
     }
 }
+
+// Worked out by another implementation of BLAKE2s from SPEC 2.6.
+#[test]
+fn macs_are_those_of_the_specification() {
+    let mut datagram = [5; 1200];
+    write_macs(&mut datagram, &key(1), Some(&Cookie([9; 16])));
+    assert_eq!(hex(&datagram[1168..1184]), "e5d8868204407a953c4fc911a6776ed0");
+    assert_eq!(hex(&datagram[1184..]), "36596a69ba2a99a9426aa5b7f86a3241");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
