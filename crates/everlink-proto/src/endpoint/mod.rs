@@ -364,3 +364,6 @@ pub struct Footprint {
     /// Armed timers of links.
     pub timers: usize,
 }
+
+#[cfg(test)]
+mod tests;
