@@ -2,10 +2,51 @@
 
 mod pair;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use everlink_proto::stats::Mark;
-use pair::Pair;
+use everlink_proto::{Config, stats::Mark, wire::header::Datagram};
+use pair::{Pair, side};
+
+/// A stranger asks side 1 for a handshake, with a cookie if need be, and goes no further.
+fn knock(pair: &mut Pair, stranger: usize, from: SocketAddr) {
+    let (now, peer, address) = (pair.now, pair.id(1), pair.sides[1].address);
+    let mut stranger = side(stranger, 9, &Config::default()).endpoint;
+    stranger.add_addresses(now, peer, &[address]).expect("a valid peer");
+    stranger.connect(now, peer).expect("there is room");
+    stranger.handle_timeout(now);
+    let (mut message, mut answer) = (Vec::new(), Vec::new());
+    while stranger.poll_transmit(now, 1, &mut message).is_some() {
+        pair.sides[1].endpoint.handle_datagram(now, from, &mut message);
+        while pair.sides[1].endpoint.poll_transmit(now, 1, &mut answer).is_some() {
+            if let Ok(Datagram::Cookie(_)) = Datagram::parse(&answer) {
+                stranger.handle_datagram(now, address, &mut answer);
+            }
+            answer.clear();
+        }
+        message.clear();
+    }
+}
+
+fn at_port(port: u16) -> SocketAddr {
+    ([198, 51, 100, 1], port).into()
+}
+
+// Only those without a cookie were counted by prefix: one host that had one was computed for until there was nothing
+// left for anybody else.
+#[test]
+fn one_host_does_not_take_all_handshakes() {
+    let mut pair = Pair::new();
+    let config = Config { cookies_from: 40, max_handshakes: 130, ..Config::default() };
+    pair.sides[1] = side(1, 2, &config);
+    for stranger in 2..150 {
+        knock(&mut pair, stranger, at_port(1_000 + u16::try_from(stranger).unwrap()));
+    }
+    assert_eq!(pair.sides[1].endpoint.stats().responses, 100);
+
+    pair.send(0, b"hello");
+    pair.run_for(Duration::from_millis(200));
+    assert_eq!(pair.sides[1].bodies(), [&b"hello"[..]]);
+}
 
 type Action = fn(&mut Pair);
 

@@ -78,9 +78,8 @@ impl Endpoint {
         }
         let config = &self.shared.config;
         let proved = self.cookies.verify_mac2(now, &source(from), message.datagram);
-        match self.limiter.admit(now, from, config.cookies_from, config.max_handshakes) {
+        match self.limiter.admit(now, from, proved, config.cookies_from, config.max_handshakes) {
             Admission::Compute => {}
-            Admission::NeedsCookie if proved => {}
             Admission::NeedsCookie => return self.send_cookie(now, from, message),
             Admission::Drop => return self.shared.stats.drop(DropReason::Overload),
         }
