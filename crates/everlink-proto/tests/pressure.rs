@@ -4,7 +4,7 @@ mod pair;
 
 use std::{net::SocketAddr, time::Duration};
 
-use everlink_proto::{Config, stats::Mark, wire::header::Datagram};
+use everlink_proto::{Config, link::lifecycle::LinkState, stats::Mark, wire::header::Datagram};
 use pair::{Pair, side};
 
 /// A stranger asks side 1 for a handshake, with a cookie if need be, and goes no further.
@@ -46,6 +46,21 @@ fn one_host_does_not_take_all_handshakes() {
     pair.send(0, b"hello");
     pair.run_for(Duration::from_millis(200));
     assert_eq!(pair.sides[1].bodies(), [&b"hello"[..]]);
+}
+
+// The first of two strangers at one address was displaced for the second, for whom there was no link.
+#[test]
+fn who_is_refused_displaces_nobody() {
+    let mut pair = Pair::of_strangers().introduce(0);
+    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let from = at_port(1);
+    knock(&mut pair, 2, from);
+    pair.send(0, b"hello");
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!((pair.state(1), pair.sides[1].endpoint.footprint().slots), (LinkState::Connected, 1));
+
+    knock(&mut pair, 3, from);
+    assert_eq!((pair.sides[1].mark(Mark::SlotReplaced), pair.sides[1].endpoint.footprint().slots), (0, 1));
 }
 
 type Action = fn(&mut Pair);

@@ -113,12 +113,12 @@ impl Endpoint {
         if !is_near(payload.generation, held) {
             return self.shared.stats.drop(DropReason::Malformed);
         }
+        if !self.has_room_for(now, &received.peer) {
+            return self.shared.stats.drop(DropReason::NoLink);
+        }
         match self.slots.make_place(&received.peer, from, proved) {
             Ok(given_way) => given_way.into_iter().for_each(|id| self.replace_slot(id)),
             Err(NeedsCookie) => return self.send_cookie(now, from, message),
-        }
-        if !self.has_room_for(now, &received.peer) {
-            return self.shared.stats.drop(DropReason::NoLink);
         }
         let peer = received.peer;
         let hello = self.hello_for(now, peer);
