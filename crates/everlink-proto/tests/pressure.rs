@@ -63,6 +63,18 @@ fn who_is_refused_displaces_nobody() {
     assert_eq!((pair.sides[1].mark(Mark::SlotReplaced), pair.sides[1].endpoint.footprint().slots), (0, 1));
 }
 
+// Message 1 was read before anybody looked whether its source had a slot, for which it needs no identity.
+#[test]
+fn an_address_that_has_a_slot_is_asked_for_a_cookie_before_anything_is_computed() {
+    let mut pair = Pair::new();
+    for stranger in [2, 3] {
+        knock(&mut pair, stranger, at_port(1));
+    }
+    let side = &pair.sides[1];
+    assert_eq!((side.mark(Mark::CookieSent), side.mark(Mark::SlotReplaced)), (1, 1));
+    assert_eq!(side.endpoint.stats().responses, 2, "one for each that was answered");
+}
+
 type Action = fn(&mut Pair);
 
 // What an application did first after a sleep put another deadline in place of the one that was late.

@@ -79,8 +79,9 @@ impl Endpoint {
         let config = &self.shared.config;
         let proved = self.cookies.verify_mac2(now, &source(from), message.datagram);
         match self.limiter.admit(now, from, proved, config.cookies_from, config.max_handshakes) {
-            Admission::Compute => {}
-            Admission::NeedsCookie => return self.send_cookie(now, from, message),
+            // Whoever it is: where there is a slot already, only proof makes place for another.
+            Admission::Compute if proved || !self.slots.is_held_from(from) => {}
+            Admission::Compute | Admission::NeedsCookie => return self.send_cookie(now, from, message),
             Admission::Drop => return self.shared.stats.drop(DropReason::Overload),
         }
         self.limiter.on_computed(from);
