@@ -98,7 +98,7 @@ pub enum Reason {
     Ladder,
     /// An attempt is over.
     Attempt,
-    /// A connection has drained.
+    /// A connection has drained, or cannot send any more.
     Drain,
     /// A duplicate check is over.
     Check,

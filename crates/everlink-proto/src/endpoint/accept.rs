@@ -78,10 +78,10 @@ impl Endpoint {
         }
         let config = &self.shared.config;
         let proved = self.cookies.verify_mac2(now, &source(from), message.datagram);
-        match self.limiter.admit(now, from, config.cookies_from, config.max_handshakes) {
-            Admission::Compute => {}
-            Admission::NeedsCookie if proved => {}
-            Admission::NeedsCookie => return self.send_cookie(now, from, message),
+        match self.limiter.admit(now, from, proved, config.cookies_from, config.max_handshakes) {
+            // Whoever it is: where there is a slot already, only proof makes place for another.
+            Admission::Compute if proved || !self.slots.is_held_from(from) => {}
+            Admission::Compute | Admission::NeedsCookie => return self.send_cookie(now, from, message),
             Admission::Drop => return self.shared.stats.drop(DropReason::Overload),
         }
         self.limiter.on_computed(from);
@@ -114,12 +114,12 @@ impl Endpoint {
         if !is_near(payload.generation, held) {
             return self.shared.stats.drop(DropReason::Malformed);
         }
+        if !self.has_room_for(now, &received.peer) {
+            return self.shared.stats.drop(DropReason::NoLink);
+        }
         match self.slots.make_place(&received.peer, from, proved) {
             Ok(given_way) => given_way.into_iter().for_each(|id| self.replace_slot(id)),
             Err(NeedsCookie) => return self.send_cookie(now, from, message),
-        }
-        if !self.has_room_for(now, &received.peer) {
-            return self.shared.stats.drop(DropReason::NoLink);
         }
         let peer = received.peer;
         let hello = self.hello_for(now, peer);

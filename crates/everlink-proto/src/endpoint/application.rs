@@ -95,6 +95,7 @@ impl Endpoint {
 
     /// The next item of a link's inbox.
     pub fn recv(&mut self, now: Instant, peer: PeerId) -> Option<InboxItem> {
+        self.look_for_sleep(now);
         if let Some(reason) = self.departed.take_end(&peer) {
             return Some(InboxItem::SessionEnded(reason));
         }
@@ -187,6 +188,7 @@ impl Endpoint {
     /// Closes the session with `peer`: flushes for at most `linger`, then says so with the application's code.
     /// The next send opens a new one.
     pub fn close(&mut self, now: Instant, peer: PeerId, code: u64, reason: &str) {
+        self.look_for_sleep(now);
         if let Some(key) = self.links.find(&peer) {
             let mut ctx = Context { now, shared: &mut self.shared };
             self.links.get_mut(key).close(&mut ctx, CloseCode::Application, code, reason);
@@ -196,6 +198,7 @@ impl Endpoint {
 
     /// Flushes and closes every link, and takes no more messages. [`Event::Stopped`] follows.
     pub fn stop(&mut self, now: Instant) {
+        self.look_for_sleep(now);
         if core::mem::replace(&mut self.stopping, true) {
             return;
         }
@@ -277,6 +280,7 @@ impl Endpoint {
         peer: PeerId,
         work: impl FnOnce(&mut crate::session::Session) -> Result<T, StreamError>,
     ) -> Result<T, StreamError> {
+        self.look_for_sleep(now);
         let key = self.links.find(&peer).ok_or(StreamError::NoSuchStream)?;
         let done = work(&mut self.links.get_mut(key).session);
         self.touch_in_use(now, key);

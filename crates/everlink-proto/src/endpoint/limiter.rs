@@ -1,7 +1,8 @@
-//! How many handshakes are computed, and for whom a cookie comes first (SPEC 2.10).
+//! How many handshakes are computed, for whom a cookie comes first, and who has had enough (SPEC 2.10).
 //!
-//! A sketch of fixed size counts by prefix: a crowd of addresses costs no memory, and the worst that a collision
-//! does is to ask an honest peer for a cookie, which it has one round trip later.
+//! A sketch of fixed size counts by prefix, so that a crowd of addresses costs no memory. A collision with busy ones
+//! asks an honest peer for a cookie, which it has one round trip later. It is refused only if both its counters are
+//! shared with prefixes that have had all they may; there are eight such at most before nobody is answered.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -20,6 +21,10 @@ const COLUMNS: usize = 1_024;
 /// Handshakes a second from one /24 or /48 from which on it needs cookies.
 const PER_PREFIX: u16 = 20;
 
+/// And from which on it gets no more, with cookies or without: one host with a cookie must not take all that can be
+/// computed. As much as a network of 100 processes needs that all start in one second behind one address.
+const MAX_PER_PREFIX: u16 = 100;
+
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// What to do with a message 1.
@@ -27,7 +32,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 pub(crate) enum Admission {
     /// Compute the answer.
     Compute,
-    /// Only if it carries a cookie; else send one.
+    /// Send a cookie.
     NeedsCookie,
     /// Nothing.
     Drop,
@@ -51,17 +56,25 @@ impl Limiter {
         }
     }
 
-    /// What to do with a message 1 from `from`.
-    pub(crate) fn admit(&mut self, now: Instant, from: SocketAddr, cookies_from: u32, max: u32) -> Admission {
+    /// What to do with a message 1 from `from`, which has `proved` to be there or not.
+    pub(crate) fn admit(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        proved: bool,
+        cookies_from: u32,
+        max: u32,
+    ) -> Admission {
         if now.saturating_since(self.began) >= WINDOW {
             self.began = now;
             self.computed = 0;
             self.counts = [[0; COLUMNS]; ROWS];
         }
-        if self.computed >= max {
+        let of_prefix = self.count(from);
+        if self.computed >= max || of_prefix >= MAX_PER_PREFIX {
             return Admission::Drop;
         }
-        if self.computed >= cookies_from || self.count(from) >= PER_PREFIX {
+        if !proved && (self.computed >= cookies_from || of_prefix >= PER_PREFIX) {
             return Admission::NeedsCookie;
         }
         Admission::Compute

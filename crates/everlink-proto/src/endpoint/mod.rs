@@ -77,6 +77,8 @@ pub struct Endpoint {
     stopping: bool,
     /// The earliest deadline the driver was told.
     armed: Option<Instant>,
+    /// When an entry last looked for sleep: it was awake then.
+    awake_at: Instant,
 }
 
 impl Endpoint {
@@ -102,6 +104,7 @@ impl Endpoint {
             messages_accepted: 0,
             stopping: false,
             armed: None,
+            awake_at: now,
             shared: Shared {
                 token_key: TokenKey::new(&identity),
                 incarnation: Incarnation(rng.bytes()),
@@ -255,6 +258,7 @@ impl Endpoint {
 
     /// The socket reported an error for `to`: a hint, and never the end of anything (SPEC 6.4).
     pub fn handle_socket_error(&mut self, now: Instant, to: SocketAddr) {
+        self.look_for_sleep(now);
         for key in self.links.keys() {
             let link = self.links.get_mut(key);
             if link.connections.iter().any(|it| it.path.remote() == to) {
@@ -337,7 +341,9 @@ impl Endpoint {
     }
 
     fn look_for_sleep(&mut self, now: Instant) {
-        if self.armed.take_if(|armed| now.saturating_since(*armed) > ASLEEP).is_some() {
+        // A deadline that was late when the driver was told of it says nothing of the time before.
+        let awake_at = core::mem::replace(&mut self.awake_at, now);
+        if self.armed.take_if(|armed| now.saturating_since((*armed).max(awake_at)) > ASLEEP).is_some() {
             self.shared.stats.mark(Mark::Woke);
             self.doubt_everything(now, Cause::Woke);
         }
@@ -364,3 +370,6 @@ pub struct Footprint {
     /// Armed timers of links.
     pub timers: usize,
 }
+
+#[cfg(test)]
+mod tests;

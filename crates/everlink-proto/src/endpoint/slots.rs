@@ -83,6 +83,11 @@ impl Slots {
         Some(slot)
     }
 
+    /// Whether there is a slot for that address.
+    pub(crate) fn is_held_from(&self, from: SocketAddr) -> bool {
+        self.index.of_source(from).next().is_some()
+    }
+
     /// Makes place for a slot of `peer` at `from` and returns the ids of slots that gave way. Whoever has proved its
     /// address displaces others: else a spoofer could hold the place of an address, and old message 1s that of
     /// an identity.

@@ -368,6 +368,11 @@ impl Link {
             first = soonest(first, at.map(|at| Deadline { at, reason }));
         };
         for connection in &self.connections {
+            if connection.is_spent() {
+                // It can serve no deadline any more.
+                consider(Some(ctx.now), Reason::Drain);
+                continue;
+            }
             consider(connection.path.recovery.poll_timeout(), Reason::Recovery);
             let proved = connection.path.migration.is_proved();
             consider(connection.path.acks.deadline().filter(|_| proved), Reason::Ack);
@@ -433,7 +438,7 @@ impl Link {
         }
     }
 
-    /// A connection whose ledger is full of unanswered probes cannot send any more: hours have passed.
+    /// A connection that cannot send any more is over, and whoever needs one makes another.
     fn drop_full(&mut self, ctx: &mut Context<'_>) {
         let full: Vec<_> = self.connections.iter().filter(|it| it.is_spent()).map(|it| it.key).collect();
         for key in full {
@@ -509,8 +514,8 @@ impl Context<'_> {
 }
 
 impl Connection {
-    /// Whether it can send no more: its ledger is full of unanswered probes, or its key is used up.
+    /// Whether it can send no more: its peer has left too much unanswered (SPEC 6.1), or its key is used up.
     fn is_spent(&self) -> bool {
-        (self.path.recovery.is_full() && self.path.is_suspect()) || self.keys.is_spent()
+        self.path.recovery.is_full() || self.keys.is_spent()
     }
 }

@@ -10,8 +10,11 @@ use super::{AckError, SentPacket};
 use crate::time::Instant;
 
 /// How many packets, settled or not, may lie between the oldest one under way and the newest: half
-/// of the widest replay window of a receiver. A path that fills it is blocked.
+/// of the widest replay window of a receiver. A path that fills it is over: it cannot even acknowledge.
 pub const MAX_PACKETS: usize = 32_768;
+
+/// With so many nothing goes that has to ask: the rest is for acknowledgements and probes.
+const MAX_ASKED: usize = MAX_PACKETS / 4 * 3;
 
 /// How many numbers of lost packets are remembered, to notice when a loss was none: a round trip
 /// at a window of 1.2 MB. When it is too few, a reduction without reason is not taken back.
@@ -85,6 +88,11 @@ impl<R> Ledger<R> {
 
     pub(super) fn is_full(&self) -> bool {
         self.slots.len() >= MAX_PACKETS
+    }
+
+    /// Whether what is left is kept for packets that need not ask.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.slots.len() >= MAX_ASKED
     }
 
     /// When the oldest packet under way that elicits an acknowledgement was sent.

@@ -121,11 +121,11 @@ impl<R> Recovery<R> {
         self.set_pace();
     }
 
-    /// Whether a packet of `bytes` may go now. Probes and bare acknowledgements need not ask, but
-    /// see [`Self::is_full`].
+    /// Whether a packet of `bytes` may go now. Probes and bare acknowledgements need not ask: a part of the
+    /// ledger is kept for them, but see [`Self::is_full`].
     pub fn can_send(&mut self, now: Instant, bytes: u64) -> SendBudget {
         let room = self.window().saturating_sub(self.bytes_in_flight());
-        if room < bytes || self.is_full() {
+        if room < bytes || self.ledger.is_crowded() {
             self.window_tried_below = self.ledger.end();
             return SendBudget::Congestion;
         }
@@ -271,7 +271,7 @@ impl<R> Recovery<R> {
     }
 
     /// Whether [`MAX_PACKETS`] are under way: then nothing more may be sent, not even a probe or an
-    /// acknowledgement, to a peer that has left that much unanswered.
+    /// acknowledgement. An honest peer that is there never lets it come so far: one packet in 33 asks for an answer.
     pub fn is_full(&self) -> bool {
         self.ledger.is_full()
     }

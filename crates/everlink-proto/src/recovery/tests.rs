@@ -314,6 +314,20 @@ fn a_full_ledger_blocks() {
     assert!(!path.recovery.is_full());
 }
 
+#[test]
+fn data_leaves_room_in_the_ledger_for_what_need_not_ask() {
+    let mut path = Path::new();
+    path.recovery.controller.inherit(u64::MAX, None);
+    let packet = |number| SentPacket { size: 1, ack_eliciting: true, in_flight: true, records: number };
+    let mut number = 0;
+    while path.recovery.can_send(path.now, 1) != SendBudget::Congestion {
+        path.recovery.on_sent(path.now, number, packet(number));
+        number += 1;
+    }
+    assert!(!path.recovery.is_full());
+    assert_eq!(number, 3 * MAX_PACKETS as u64 / 4);
+}
+
 /// What a path should look like, kept the slow way.
 #[derive(Default)]
 struct Model {

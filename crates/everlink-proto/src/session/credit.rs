@@ -125,8 +125,14 @@ impl Grant {
         self.reserved = amount;
     }
 
-    pub(crate) fn set_backlog(&mut self, backlog: u64) {
+    pub(crate) const fn set_backlog(&mut self, backlog: u64) {
         self.backlog = backlog;
+    }
+
+    /// So much of the backlog is gone.
+    pub(crate) fn clear_backlog(&mut self, amount: u64) {
+        debug_assert!(amount <= self.backlog, "nothing is taken that was not left");
+        self.backlog = self.backlog.saturating_sub(amount);
     }
 
     /// Whether `amount` more can be held beside what an earlier session left. Without a backlog the

@@ -26,8 +26,6 @@ pub(crate) struct Inbound {
     channel_window: u64,
     link_window: u64,
     epoch: u64,
-    /// What the unread messages of earlier sessions cost.
-    backlog: u64,
     /// Nothing enters the inbox any more.
     frozen: bool,
     channels: BTreeMap<u64, RecvChannel>,
@@ -51,7 +49,6 @@ impl Inbound {
             channel_window: channel_window.min(link_window),
             link_window,
             epoch: 0,
-            backlog: 0,
             frozen: false,
             channels: BTreeMap::new(),
             coming: 0,
@@ -107,7 +104,10 @@ impl Inbound {
         let (item, taken) = self.inbox.pop()?;
         match taken {
             Some(taken) if taken.epoch == self.epoch => self.release(taken),
-            Some(taken) => self.set_backlog(self.backlog - taken.cost),
+            Some(taken) => {
+                self.link.grant.clear_backlog(taken.cost);
+                self.look_at_link();
+            }
             None => {}
         }
         Some(item)
@@ -147,12 +147,13 @@ impl Inbound {
         self.epoch = epoch;
     }
 
-    /// The session ended: what is unread stays, and everything else begins anew.
-    pub(crate) fn end(&mut self) {
+    /// The session ended: what is unread stays, and everything else begins anew. It takes room from what is to come,
+    /// like the bytes that streams still hold.
+    pub(crate) fn end(&mut self, held_by_streams: u64) {
         let next = Self::new(self.channel_window, self.link_window);
         let inbox = core::mem::take(&mut self.inbox);
         *self = Self { inbox, epoch: self.epoch + 1, ..next };
-        self.set_backlog(self.inbox.cost());
+        self.link.grant.set_backlog(self.inbox.cost().saturating_add(held_by_streams));
     }
 
     /// The channels in use: number, next message, messages that wait for others.
@@ -192,13 +193,6 @@ impl Inbound {
         }
     }
 
-    /// What earlier sessions left unread takes room from this one.
-    fn set_backlog(&mut self, backlog: u64) {
-        self.backlog = backlog;
-        self.link.grant.set_backlog(backlog);
-        self.look_at_link();
-    }
-
     fn look_at_credit(&mut self, id: u64) {
         if self.channels.get(&id).is_some_and(|channel| channel.grant.is_due(channel.coming)) {
             self.credit_due.insert(id);
@@ -206,7 +200,7 @@ impl Inbound {
         self.look_at_link();
     }
 
-    /// To be called after anything used credit of the link.
+    /// To be called after anything used or freed credit of the link.
     pub(crate) fn look_at_link(&mut self) {
         self.link_due |= self.link.grant.is_due(self.coming);
     }

@@ -328,8 +328,8 @@ impl Session {
     /// unbound; credit, numbers and streams begin anew. Unread items stay in the inbox.
     pub fn end(&mut self, reason: EndReason, peer: Option<&Positions>) {
         self.outbound.end(reason, peer);
-        self.inbound.end();
         self.streams.end(reason);
+        self.inbound.end(self.streams.held_after_end());
         self.gathering = Gathering::default();
         self.epoch += 1;
         let began = self.phase != Phase::Absent;

@@ -139,6 +139,11 @@ impl RecvHalf {
         self.final_size.is_none() && !self.is_discarding()
     }
 
+    /// How many bytes can be read.
+    pub(super) fn readable(&self) -> u64 {
+        bytes(self.assembler.readable())
+    }
+
     /// Whether news came for somebody who waits.
     pub(super) fn is_readable(&self) -> bool {
         self.assembler.readable() > 0

@@ -128,7 +128,12 @@ impl Streams {
                 }
                 Ok(read)
             }
-            (Some(read), Some(_)) => Ok(read),
+            (Some(read), Some(_)) => {
+                if let Read::Bytes(len) = read {
+                    link.grant.clear_backlog(bytes(len));
+                }
+                Ok(read)
+            }
             (None, None) => Ok(Read::Blocked),
             (None, Some(reason)) => Err(StreamError::SessionEnded { reason, acked: stream.send.acked() }),
         }
@@ -136,8 +141,11 @@ impl Streams {
 
     pub(crate) fn stop(&mut self, id: StreamId, code: u64, link: &mut LinkRoom) -> Result<(), StreamError> {
         let stream = self.table.get_mut(&id).ok_or(StreamError::NoSuchStream)?;
+        let left = stream.recv.readable();
         let Some(freed) = stream.recv.stop(code.min(MAX_VARINT), &mut link.pieces) else { return Ok(()) };
-        if stream.ended.is_none() {
+        if stream.ended.is_some() {
+            link.grant.clear_backlog(left);
+        } else {
             link.grant.consume(freed);
             if stream.recv.stop_due {
                 self.stops.insert(id.number);
@@ -150,6 +158,7 @@ impl Streams {
     pub(crate) fn release(&mut self, id: StreamId, link: &mut LinkRoom) {
         let Some(stream) = self.table.get(&id) else { return };
         if stream.ended.is_some() {
+            link.grant.clear_backlog(stream.recv.readable());
             self.table.remove(&id);
             return;
         }
@@ -214,6 +223,11 @@ impl Streams {
         let next = Self::new(self.side, self.window, self.buffer);
         let (table, events) = (core::mem::take(&mut self.table), core::mem::take(&mut self.events));
         *self = Self { epoch: epoch + 1, table, events, ..next };
+    }
+
+    /// What streams of sessions that are over hold until the application has read it, or wants it no more.
+    pub(crate) fn held_after_end(&self) -> u64 {
+        self.table.values().filter(|it| it.ended.is_some()).map(|it| it.recv.readable()).sum()
     }
 
     fn writable(&mut self, id: StreamId) -> Result<&mut Stream, StreamError> {

@@ -272,3 +272,39 @@ fn streams_and_messages_share_the_link_fairly() {
     assert!(read > 100_000, "{read}");
     assert!(channels.iter().all(|count| *count > 100), "{channels:?}");
 }
+
+// What a slow application had not read of streams counted for nothing once their session was over, so that each session
+// might leave another window full.
+#[test]
+fn what_ended_streams_hold_takes_room_until_it_is_read_stopped_or_released() {
+    let mut world = World::new(8, tight());
+    let window = tight().link_window;
+    let (mut ended, mut left) = (Vec::new(), 0);
+    for _ in 0..4 {
+        for _ in 0..3 {
+            let stream = world.sides[0].open().expect("few are open");
+            while world.sides[0].write(stream, &[7; 8_000]).is_ok_and(|written| written > 0) {
+                (0..50).for_each(|_| world.tick());
+            }
+        }
+        ended.extend(core::iter::from_fn(|| world.sides[1].accept()));
+        left += world.sides[1].snapshot().link_held;
+        for side in &mut world.sides {
+            side.end(EndReason::PeerForgot, None);
+        }
+        world.begin();
+    }
+    assert!((window / 2..=window).contains(&left), "{left} bytes are left of ended sessions");
+
+    for (at, stream) in ended.into_iter().enumerate() {
+        let side = &mut world.sides[1];
+        match at % 3 {
+            0 => while matches!(side.read(stream, &mut [0; 5_000]), Ok(Read::Bytes(_))) {},
+            1 => side.stop(stream, 0).expect("it is held"),
+            _ => side.release(stream),
+        }
+    }
+    let grant = &world.sides[1].inbound.link.grant;
+    assert!(grant.has_room(window + 1), "nothing is left, so the credit alone decides");
+    assert_eq!(grant.wanted(), window);
+}
