@@ -260,6 +260,33 @@ fn nothing_to_send_is_no_failure() {
 }
 
 #[test]
+fn a_line_that_is_too_long_is_the_last_and_the_others_are_accounted_for() {
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    let lines = ["one", "two", &"x".repeat(17_000_000), "three"].join("\n");
+    let sent = send(&listener.ticket, &lines);
+    let complaint = text(&sent.stderr);
+    assert_eq!(sent.status.code(), Some(1), "{complaint}");
+    let told: Vec<&str> = complaint.lines().collect();
+    assert_eq!(told.len(), 2, "{complaint}");
+    assert!(told[0].contains("line 3") && told[0].contains("16777216 allowed"), "{complaint}");
+    assert!(told[1].contains("of 2 messages 2 were processed"), "{complaint}");
+    assert_eq!([listener.line(), listener.line()], ["one", "two"]);
+    listener.signal("-INT");
+    assert_eq!(listener.finish().0, Vec::<String>::new());
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_accounted_for() {
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    // A directory opens, and cannot be read.
+    let directory = std::fs::File::open(std::env::temp_dir()).unwrap();
+    let sent = finish(everlink(&["send", &listener.ticket]).stdin(directory).spawn().unwrap());
+    let complaint = text(&sent.stderr);
+    assert_eq!(sent.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("standard input") && complaint.contains("of 0 messages"), "{complaint}");
+}
+
+#[test]
 fn two_senders_at_once_are_both_heard() {
     let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
     let tickets = [listener.ticket.clone(), listener.ticket.clone()];

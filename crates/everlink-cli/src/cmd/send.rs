@@ -1,7 +1,8 @@
 //! `everlink send`: each line of standard input is a message.
 //!
 //! It ends when every message has its verdict, however long the network is away: well if the listener is done
-//! with all of them, else with a summary of what is known of the others.
+//! with all of them, else with a summary of what is known of the others. A line that cannot be sent, or cannot be
+//! read, is the last one; those before it still get their verdicts.
 
 use std::future::pending;
 use std::io;
@@ -32,17 +33,17 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
         }
         let mut sending = Sending::new(link.clone(), args.verbose);
         let patience = if args.verbose { Duration::ZERO } else { WORTH_A_WORD };
-        let ended = tokio::select! {
+        let exit = tokio::select! {
             biased;
-            () = super::interrupted() => Ok(Exit::Interrupted),
-            ended = sending.all(input::lines()) => ended.map(|()| Exit::Done),
+            () = super::interrupted() => Exit::Interrupted,
+            exit = sending.all(input::lines()) => exit,
             () = tell_of_outages(&link, patience) => pending().await,
             () = ignore_answers(&endpoint) => pending().await,
         };
-        let outcome = sending.conclude(ended);
+        let exit = sending.conclude(exit);
         // All that can be said has been said by the receipts.
         let _ = endpoint.stop().await;
-        outcome
+        Ok(exit)
     })
 }
 
@@ -69,22 +70,29 @@ impl Sending {
         Self { link, open: JoinSet::new(), count: Count::default(), verbose }
     }
 
-    /// Sends all lines and waits for all verdicts.
-    async fn all(&mut self, mut lines: mpsc::Receiver<io::Result<Bytes>>) -> Result<(), Failure> {
-        let mut reading = true;
-        while reading || !self.open.is_empty() {
+    /// Sends all lines, or all before one that cannot be sent, and waits for all verdicts.
+    async fn all(&mut self, lines: mpsc::Receiver<io::Result<Bytes>>) -> Exit {
+        let exit = match self.send_all(lines).await {
+            Ok(()) => Exit::Done,
+            Err(failure) => failure.told(),
+        };
+        while let Some(settled) = self.open.join_next().await {
+            self.settle(settled);
+        }
+        exit
+    }
+
+    async fn send_all(&mut self, mut lines: mpsc::Receiver<io::Result<Bytes>>) -> Result<(), Failure> {
+        loop {
             tokio::select! {
-                line = lines.recv(), if reading => match line {
-                    Some(line) => {
-                        let line = line.map_err(|error| Failure::failed(format!("standard input: {error}")))?;
-                        self.send(line).await?;
-                    }
-                    None => reading = false,
+                line = lines.recv() => match line {
+                    Some(Ok(line)) => self.send(line).await?,
+                    Some(Err(error)) => return Err(Failure::failed(format!("standard input: {error}"))),
+                    None => return Ok(()),
                 },
                 Some(settled) = self.open.join_next() => self.settle(settled),
             }
         }
-        Ok(())
     }
 
     /// Verdicts are told as they come, also while there is no room for the line.
@@ -94,7 +102,7 @@ impl Sending {
         tokio::pin!(accepting);
         let receipt = loop {
             tokio::select! {
-                accepted = &mut accepting => break accepted.map_err(refused)?,
+                accepted = &mut accepting => break accepted.map_err(|error| self.refused(error))?,
                 Some(settled) = self.open.join_next() => self.settle(settled),
             }
         };
@@ -117,17 +125,28 @@ impl Sending {
         }
     }
 
+    /// Why the next line was refused. Each line is a message, so that the numbers agree.
+    fn refused(&self, error: SendError) -> Failure {
+        match error {
+            SendError::InvalidPeer { .. } => refused(error),
+            error => Failure::failed(format!(
+                "line {}: {error}; this line and those after it are not sent",
+                self.count.accepted + 1
+            )),
+        }
+    }
+
     /// The exit code, after a summary if not all went well.
-    fn conclude(mut self, ended: Result<Exit, Failure>) -> Outcome {
+    fn conclude(mut self, exit: Exit) -> Exit {
         while let Some(settled) = self.open.try_join_next() {
             self.settle(settled);
         }
-        let exit = ended?;
-        if self.count.processed == self.count.accepted && exit == Exit::Done {
-            return Ok(exit);
+        let well = exit == Exit::Done && self.count.processed == self.count.accepted;
+        // Of an unusable ticket all has been said.
+        if !well && exit != Exit::Usage {
+            say(self.count.summary());
         }
-        say(self.count.summary());
-        Ok(if exit == Exit::Done { Exit::Failed } else { exit })
+        if exit == Exit::Done && !well { Exit::Failed } else { exit }
     }
 }
 
