@@ -20,12 +20,14 @@ pub(super) fn run(args: &DemoArgs) -> Outcome {
         }
     })?;
     let Some(report) = report else { return Ok(Exit::Interrupted) };
+    let faults = report.faults();
     if args.json {
         output::print(serde_json::to_string(&report).map_err(Failure::failed)?)?;
+        faults.iter().for_each(output::say);
     } else {
         view.conclude(&report)?;
     }
-    Ok(if report.faults().is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(if faults.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 fn view(json: bool) -> View {

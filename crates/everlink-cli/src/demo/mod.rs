@@ -31,7 +31,9 @@ use side::{Command, Remote, Setup};
 
 /// How long, after the traffic has ended, verdicts and bytes on the way are waited for.
 const DRAIN: Duration = Duration::from_secs(15);
-const DRAIN_CHECK: Duration = Duration::from_millis(10);
+/// How long the traffic goes on beyond its time, at most, if the recovery from the last disruption is not seen yet.
+const LAST_RECOVERY: Duration = Duration::from_secs(10);
+const CHECK: Duration = Duration::from_millis(10);
 
 /// One of the two peers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -121,6 +123,7 @@ impl Stage {
             self.perform(step).await?;
         }
         sleep_until(start + total).await;
+        self.wait_for(LAST_RECOVERY, || self.ledger.has_recovered()).await;
         Ok(())
     }
 
@@ -164,14 +167,20 @@ impl Stage {
     /// Lets what is on the way arrive, and ends both endpoints.
     async fn finish(&self) -> io::Result<()> {
         self.sides.iter().for_each(|side| side.order(Command::StopSending));
-        let patience = Instant::now() + DRAIN;
-        while !self.is_settled() && Instant::now() < patience {
-            sleep(DRAIN_CHECK).await;
-        }
+        self.wait_for(DRAIN, || self.is_settled()).await;
+        self.ledger.chain().close();
         for side in &self.sides {
             side.ask(|done| Command::End { done }).await?;
         }
         Ok(())
+    }
+
+    /// Waits until it is so, but no longer than `patience`; the judgement shows what was missing.
+    async fn wait_for(&self, patience: Duration, is_so: impl Fn() -> bool) {
+        let until = Instant::now() + patience;
+        while !is_so() && Instant::now() < until {
+            sleep(CHECK).await;
+        }
     }
 
     fn is_settled(&self) -> bool {
