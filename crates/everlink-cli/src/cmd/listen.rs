@@ -8,13 +8,14 @@ use std::thread;
 
 use bytes::Bytes;
 use everlink::{Endpoint, ItemKind, Message};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::args::ListenArgs;
 use crate::output::{self, Exit, Failure, Outcome, say};
+use crate::queue::{Giver, Taker, queue};
 
-/// Messages that wait for the writer; more wait at their senders.
-const LINES_AHEAD: usize = 256;
+/// After so many lines the system gets them, though more are waiting.
+const LINES_AT_ONCE: usize = 256;
 
 pub(super) fn run(args: &ListenArgs) -> Outcome {
     super::runtime()?.block_on(async {
@@ -40,7 +41,7 @@ async fn serve(endpoint: &Endpoint, pipe: bool) -> Outcome {
 }
 
 async fn print_messages(endpoint: &Endpoint) -> Outcome {
-    let (lines, written) = mpsc::channel(LINES_AHEAD);
+    let (lines, written) = queue();
     let (failed, failure) = oneshot::channel();
     thread::spawn(move || {
         // Nobody waits for the outcome of a writer that came to its end with the process.
@@ -55,30 +56,33 @@ async fn print_messages(endpoint: &Endpoint) -> Outcome {
     }
 }
 
-async fn receive(endpoint: &Endpoint, lines: mpsc::Sender<Message>) -> Outcome {
+async fn receive(endpoint: &Endpoint, lines: Giver<Message>) -> Outcome {
     loop {
         let item = endpoint.recv().await.map_err(Failure::failed)?;
         match item.kind {
             // A writer that is gone has told why.
-            ItemKind::Message(message) => drop(lines.send(message).await),
+            ItemKind::Message(message) => {
+                let length = message.body.len();
+                lines.give(message, length).await;
+            }
             ItemKind::SessionStarted => say(format!("{:#} is here", item.peer)),
             ItemKind::SessionEnded(reason) => say(format!("{:#} is gone: {reason}", item.peer)),
         }
     }
 }
 
-fn write_lines(mut messages: mpsc::Receiver<Message>) -> io::Result<()> {
+fn write_lines(mut messages: Taker<Message>) -> io::Result<()> {
     let stdout = io::stdout();
     let escape = if stdout.is_terminal() { for_terminal } else { for_lines };
     let mut out = BufWriter::new(stdout.lock());
     let mut written = Vec::new();
     while let Some(message) = messages.blocking_recv() {
-        out.write_all(&escape(&message.body))?;
+        out.write_all(&escape(&message.item.body))?;
         out.write_all(b"\n")?;
         written.push(message);
-        if messages.is_empty() || written.len() >= LINES_AHEAD {
+        if messages.is_empty() || written.len() >= LINES_AT_ONCE {
             out.flush()?;
-            written.drain(..).for_each(|mut message| message.done());
+            written.drain(..).for_each(|mut message| message.item.done());
         }
     }
     Ok(())

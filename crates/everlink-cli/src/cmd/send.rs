@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everlink::{ChannelOptions, Endpoint, Link, LinkState, OnRestart, SendError, Verdict};
-use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::SendArgs;
 use crate::input;
 use crate::output::{Exit, Failure, Outcome, say};
+use crate::queue::Taker;
 
 /// The channel of the lines.
 const CHANNEL: u64 = 0;
@@ -71,7 +71,7 @@ impl Sending {
     }
 
     /// Sends all lines, or all before one that cannot be sent, and waits for all verdicts.
-    async fn all(&mut self, lines: mpsc::Receiver<io::Result<Bytes>>) -> Exit {
+    async fn all(&mut self, lines: Taker<io::Result<Bytes>>) -> Exit {
         let exit = match self.send_all(lines).await {
             Ok(()) => Exit::Done,
             Err(failure) => failure.told(),
@@ -82,7 +82,7 @@ impl Sending {
         exit
     }
 
-    async fn send_all(&mut self, mut lines: mpsc::Receiver<io::Result<Bytes>>) -> Result<(), Failure> {
+    async fn send_all(&mut self, mut lines: Taker<io::Result<Bytes>>) -> Result<(), Failure> {
         loop {
             tokio::select! {
                 line = lines.recv() => match line {
