@@ -259,6 +259,50 @@ fn nothing_to_send_is_no_failure() {
     assert_eq!(send(&listener.ticket, "").status.code(), Some(0));
 }
 
+/// A listener whose output nobody reads, with a sender that has sent it more than a pipe holds.
+fn stuck_listener() -> (Child, BufReader<std::process::ChildStdout>, Sender) {
+    let mut child = everlink(&["listen", "--bind", "127.0.0.1:0"]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut ticket = String::new();
+    out.read_line(&mut ticket).unwrap();
+    let mut sender = Sender::start(ticket.trim(), &[]);
+    let line = "x".repeat(1_000);
+    (0..200).for_each(|_| sender.write(&line));
+    sender.says("message 200 is accepted");
+    sender.says("was processed");
+    // For all that was accepted to arrive.
+    thread::sleep(Duration::from_secs(1));
+    (child, out, sender)
+}
+
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn an_interrupted_listener_still_prints_what_it_has_and_says_so() {
+    let (listener, out, sender) = stuck_listener();
+    interrupt(&listener);
+    thread::sleep(Duration::from_millis(500));
+    let printed = out.lines().map_while(Result::ok).count();
+    assert_eq!(finish(listener).status.code(), Some(130));
+    assert_eq!(printed, 200);
+    assert_eq!(sender.finish().1, Some(0));
+}
+
+#[test]
+fn a_second_interrupt_ends_a_listener_that_cannot_print() {
+    let (listener, _out, mut sender) = stuck_listener();
+    interrupt(&listener);
+    thread::sleep(Duration::from_millis(500));
+    let asked = std::time::Instant::now();
+    interrupt(&listener);
+    assert_eq!(finish(listener).status.code(), Some(130));
+    assert!(asked.elapsed() < Duration::from_secs(2), "it took {:?}", asked.elapsed());
+    sender.child.kill().unwrap();
+    sender.child.wait().unwrap();
+}
+
 #[test]
 fn a_line_that_is_too_long_is_the_last_and_the_others_are_accounted_for() {
     let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
@@ -344,7 +388,7 @@ fn a_sender_that_is_interrupted_says_what_it_knows() {
     sender.write("one");
     sender.write("two");
     sender.says("message 2 is accepted");
-    assert!(Command::new("kill").args(["-INT", &sender.child.id().to_string()]).status().unwrap().success());
+    interrupt(&sender.child);
     let (complaint, code) = sender.finish();
     assert_eq!(code, Some(130));
     assert!(complaint.contains("of 2 messages 0 were processed"), "{complaint}");

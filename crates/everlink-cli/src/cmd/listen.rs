@@ -4,10 +4,11 @@
 //! it and nothing else. A message is done only when its line has been handed to the system.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::pin::pin;
 use std::thread;
 
 use bytes::Bytes;
-use everlink::{Endpoint, ItemKind, Message};
+use everlink::{Endpoint, ItemKind, Message, RecvError};
 use tokio::sync::oneshot;
 
 use crate::args::ListenArgs;
@@ -26,13 +27,22 @@ pub(super) fn run(args: &ListenArgs) -> Outcome {
         };
         let endpoint = super::start(builder, args.key.as_deref()).await?;
         output::print(endpoint.ticket())?;
+        let mut serving = pin!(serve(&endpoint, args.pipe));
         let outcome = tokio::select! {
-            outcome = serve(&endpoint, args.pipe) => outcome,
-            () = super::interrupted() => Ok(Exit::Interrupted),
+            outcome = &mut serving => Some(outcome),
+            () = super::interrupted() => None,
         };
-        // What had arrived is on standard output, or its sender will not be told that it was processed.
-        let _ = endpoint.stop().await;
-        outcome
+        match outcome {
+            Some(outcome) => {
+                super::stop(&endpoint, super::ignore_all(&endpoint)).await;
+                outcome
+            }
+            // What has arrived still goes to standard output, and its senders are told so.
+            None => {
+                super::stop(&endpoint, serving).await;
+                Ok(Exit::Interrupted)
+            }
+        }
     })
 }
 
@@ -40,25 +50,32 @@ async fn serve(endpoint: &Endpoint, pipe: bool) -> Outcome {
     if pipe { super::pipe::accept(endpoint).await } else { print_messages(endpoint).await }
 }
 
+/// Until the endpoint is stopped and all that it had received is written.
 async fn print_messages(endpoint: &Endpoint) -> Outcome {
-    let (lines, written) = queue();
-    let (failed, failure) = oneshot::channel();
+    let (lines, to_write) = queue();
+    let (done, mut written) = oneshot::channel();
     thread::spawn(move || {
         // Nobody waits for the outcome of a writer that came to its end with the process.
-        let _ = failed.send(write_lines(written));
+        let _ = done.send(write_lines(to_write));
     });
     tokio::select! {
-        outcome = receive(endpoint, lines) => outcome,
-        written = failure => match written {
-            Ok(Err(error)) => Err(error.into()),
-            Ok(Ok(())) | Err(_) => Err(Failure::failed("the writer of lines ended early")),
-        },
+        received = receive(endpoint, lines) => received?,
+        early = &mut written => {
+            let failure = Failure::failed("the writer of lines ended early");
+            return Err(early.ok().and_then(Result::err).map_or(failure, Failure::from));
+        }
     }
+    written.await.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
+    Ok(Exit::Done)
 }
 
-async fn receive(endpoint: &Endpoint, lines: Giver<Message>) -> Outcome {
+async fn receive(endpoint: &Endpoint, lines: Giver<Message>) -> Result<(), Failure> {
     loop {
-        let item = endpoint.recv().await.map_err(Failure::failed)?;
+        let item = match endpoint.recv().await {
+            Ok(item) => item,
+            Err(RecvError::Stopped) => return Ok(()),
+            Err(error) => return Err(Failure::failed(error)),
+        };
         match item.kind {
             // A writer that is gone has told why.
             ItemKind::Message(message) => {

@@ -32,7 +32,7 @@ pub(super) fn run(args: PipeArgs) -> Outcome {
             () = super::interrupted() => Ok(Exit::Interrupted),
         };
         // Both sides know all they need to by now, or the outcome says otherwise.
-        let _ = endpoint.stop().await;
+        super::stop(&endpoint, super::ignore_all(&endpoint)).await;
         outcome
     })
 }

@@ -38,11 +38,11 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
             () = super::interrupted() => Exit::Interrupted,
             exit = sending.all(input::lines()) => exit,
             () = tell_of_outages(&link, patience) => pending().await,
-            () = ignore_answers(&endpoint) => pending().await,
+            () = super::ignore_all(&endpoint) => pending().await,
         };
         let exit = sending.conclude(exit);
         // All that can be said has been said by the receipts.
-        let _ = endpoint.stop().await;
+        super::stop(&endpoint, super::ignore_all(&endpoint)).await;
         Ok(exit)
     })
 }
@@ -208,11 +208,6 @@ async fn tell_of_outages(link: &Link, patience: Duration) {
             }
         }
     }
-}
-
-/// A listener has nothing to say but that it is there; unread, even that would hold up the farewell.
-async fn ignore_answers(endpoint: &Endpoint) {
-    while endpoint.recv().await.is_ok() {}
 }
 
 async fn wait_until(due: Option<Instant>) {
