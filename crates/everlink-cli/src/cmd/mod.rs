@@ -12,6 +12,7 @@ use crate::output::{Exit, Failure, Outcome};
 mod demo;
 mod key;
 mod listen;
+mod outage;
 mod pipe;
 mod send;
 mod sim;

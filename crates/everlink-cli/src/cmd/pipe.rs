@@ -4,6 +4,7 @@
 //! and never an end. Each side tells the other, in a message, how many bytes it has handed to its standard output;
 //! it ends well when it has heard this of all it sent, and the other of all it got.
 
+use std::future::pending;
 use std::io::{self, IsTerminal, Write};
 use std::thread;
 
@@ -13,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::outage;
 use crate::args::PipeArgs;
 use crate::input;
 use crate::output::{Exit, Failure, Outcome};
@@ -28,7 +30,8 @@ pub(super) fn run(args: PipeArgs) -> Outcome {
         let endpoint = super::start(Endpoint::builder(), args.key.as_deref()).await?;
         let link = endpoint.add_ticket(&args.ticket);
         let outcome = tokio::select! {
-            outcome = dial(&endpoint, link) => outcome,
+            outcome = dial(&endpoint, link.clone()) => outcome,
+            () = outage::tell(&link, outage::WORTH_A_WORD) => pending().await,
             () = super::interrupted() => Ok(Exit::Interrupted),
         };
         // Both sides know all they need to by now, or the outcome says otherwise.

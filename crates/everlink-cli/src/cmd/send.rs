@@ -9,10 +9,10 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use everlink::{ChannelOptions, Endpoint, Link, LinkState, OnRestart, SendError, Verdict};
+use everlink::{ChannelOptions, Endpoint, Link, OnRestart, SendError, Verdict};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
 
+use super::outage;
 use crate::args::SendArgs;
 use crate::input;
 use crate::output::{Exit, Failure, Outcome, say};
@@ -20,8 +20,6 @@ use crate::queue::Taker;
 
 /// The channel of the lines.
 const CHANNEL: u64 = 0;
-/// Silence that a person would begin to wonder about.
-const WORTH_A_WORD: Duration = Duration::from_secs(3);
 
 pub(super) fn run(args: &SendArgs) -> Outcome {
     super::runtime()?.block_on(async {
@@ -32,12 +30,12 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
             link.set_channel(CHANNEL, options).map_err(refused)?;
         }
         let mut sending = Sending::new(link.clone(), args.verbose);
-        let patience = if args.verbose { Duration::ZERO } else { WORTH_A_WORD };
+        let patience = if args.verbose { Duration::ZERO } else { outage::WORTH_A_WORD };
         let exit = tokio::select! {
             biased;
             () = super::interrupted() => Exit::Interrupted,
             exit = sending.all(input::lines()) => exit,
-            () = tell_of_outages(&link, patience) => pending().await,
+            () = outage::tell(&link, patience) => pending().await,
             () = super::ignore_all(&endpoint) => pending().await,
         };
         let exit = sending.conclude(exit);
@@ -178,42 +176,6 @@ impl Count {
             "of {accepted} messages {processed} were processed, {not_delivered} were certainly not delivered, {unknown} are \
              in doubt, and {open} had no verdict yet"
         )
-    }
-}
-
-/// Says on standard error when the listener cannot be reached for longer than `patience`, why, and when it is back.
-/// Never ends before the endpoint does.
-async fn tell_of_outages(link: &Link, patience: Duration) {
-    let mut watcher = link.watch();
-    let mut away_since = Some(Instant::now());
-    let mut told = false;
-    loop {
-        let word_due = away_since.filter(|_| !told).map(|since| since + patience);
-        tokio::select! {
-            change = watcher.changed() => match change {
-                Ok(change) if change.to == LinkState::Connected => {
-                    if let Some(since) = away_since.take().filter(|_| told) {
-                        say(format!("{:#} is back after {:.1} s", link.peer(), since.elapsed().as_secs_f64()));
-                    }
-                    told = false;
-                }
-                Ok(_) => away_since = away_since.or_else(|| Some(Instant::now())),
-                Err(_) => return,
-            },
-            () = wait_until(word_due) => {
-                told = true;
-                if let Ok(Some(explanation)) = link.explain() {
-                    say(format!("waiting for {:#}: {explanation}", link.peer()));
-                }
-            }
-        }
-    }
-}
-
-async fn wait_until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => pending().await,
     }
 }
 
