@@ -192,6 +192,7 @@ fn bad_input_gets_one_line_and_the_right_exit_code() {
         (&["listen", "--bind", "127.0.0.1:70000"], 2, "an IP address and a port"),
         (&["listen", "--bind", &port], 8, &port),
         (&["listen", "--bind", "203.0.113.77:1"], 8, "203.0.113.77:1"),
+        (&["listen", "--bind", "127.0.0.1:0", "--bind", "127.0.0.2:0"], 8, "two addresses of one family"),
         (&["listen", "--key", &garbage], 8, "garbage"),
         (&["send"], 2, "<TICKET>"),
         (&["send", "everlink1"], 2, "everlink listen"),

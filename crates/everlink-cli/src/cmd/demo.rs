@@ -15,7 +15,7 @@ pub(super) fn run(args: &DemoArgs) -> Outcome {
     let runtime = super::runtime()?;
     let report = runtime.block_on(async {
         tokio::select! {
-            report = demo::run(seed, args.seconds, view) => report.map(Some).map_err(Failure::local),
+            report = demo::run(seed, args.seconds, view) => report.map(Some),
             () = super::interrupted() => Ok(None),
         }
     })?;

@@ -20,11 +20,7 @@ const LINES_AT_ONCE: usize = 256;
 
 pub(super) fn run(args: &ListenArgs) -> Outcome {
     super::runtime()?.block_on(async {
-        let builder = Endpoint::builder();
-        let builder = match args.bind {
-            Some(address) => builder.bind(address),
-            None => builder,
-        };
+        let builder = args.bind.iter().fold(Endpoint::builder(), |builder, address| builder.bind(*address));
         let endpoint = super::start(builder, args.key.as_deref()).await?;
         output::print(endpoint.ticket())?;
         let mut serving = pin!(serve(&endpoint, args.pipe));

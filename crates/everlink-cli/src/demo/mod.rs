@@ -29,6 +29,8 @@ use script::{Kind, Step};
 use shim::Shim;
 use side::{Command, Remote, Setup};
 
+use crate::output::Failure;
+
 /// How long, after the traffic has ended, verdicts and bytes on the way are waited for.
 const DRAIN: Duration = Duration::from_secs(15);
 /// How long the traffic goes on beyond its time, at most, if the recovery from the last disruption is not seen yet.
@@ -74,9 +76,10 @@ impl fmt::Display for Side {
     }
 }
 
-/// Runs the demonstration for `seconds` of traffic and judges it.
-pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> io::Result<Report> {
-    let shim = Arc::new(Shim::start(seed)?);
+/// Runs the demonstration for `seconds` of traffic and judges it. What cannot be bound at its start is in the way of
+/// any other try as well; what breaks later is a failure of this one.
+pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> Result<Report, Failure> {
+    let shim = Arc::new(Shim::start(seed).map_err(Failure::local)?);
     let total = Duration::from_secs(seconds);
     let steps = script::draw(seed, total);
     let ledger = Arc::new(Ledger::new(seed));
@@ -91,8 +94,8 @@ pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> io::Result<Repor
         ledger: Arc::clone(&ledger),
         shim: Arc::clone(&shim),
     };
-    let alice = Remote::start(setup(Side::Alice)).await?;
-    let bob = Remote::start(setup(Side::Bob)).await?;
+    let alice = Remote::start(setup(Side::Alice)).await.map_err(Failure::local)?;
+    let bob = Remote::start(setup(Side::Bob)).await.map_err(Failure::local)?;
     let stage = Stage { sides: [alice, bob], shim, ledger };
     let performance = async {
         stage.play(&steps, total).await?;
@@ -103,9 +106,9 @@ pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> io::Result<Repor
     let report = stage.ledger.judge(seed, seconds);
     // A side that failed knows why better than whoever noticed.
     for side in stage.sides {
-        side.join()?;
+        side.join().map_err(Failure::failed)?;
     }
-    outcome.map(|()| report)
+    outcome.map(|()| report).map_err(Failure::failed)
 }
 
 /// Everything the script acts on.
