@@ -43,6 +43,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Key(KeyCommand),
     /// Print a ticket, then each message that arrives as a line
+    ///
+    /// A line break within a message is printed as \n and a backslash as \\, so that each line is one message. A
+    /// terminal gets other control characters as escapes too.
+    #[command(verbatim_doc_comment)]
     Listen(ListenArgs),
     /// Send each line of standard input as a message
     Send(SendArgs),

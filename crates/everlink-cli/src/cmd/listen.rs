@@ -101,12 +101,15 @@ fn write_lines(mut messages: Taker<Message>) -> io::Result<()> {
     Ok(())
 }
 
-/// One message is one line: a line break within it is written as `\n`.
+/// One message is one line, from which the message can be told again: a line break is written as `\n`, and a backslash
+/// as two.
 fn for_lines(body: &Bytes) -> Vec<u8> {
-    body.iter()
-        .flat_map(|byte| if *byte == b'\n' { b"\\n" } else { std::slice::from_ref(byte) })
-        .copied()
-        .collect()
+    let escaped = body.iter().flat_map(|byte| match byte {
+        b'\n' => b"\\n",
+        b'\\' => b"\\\\",
+        other => std::slice::from_ref(other),
+    });
+    escaped.copied().collect()
 }
 
 /// What comes from the network must not steer the terminal.
@@ -114,7 +117,7 @@ fn for_terminal(body: &Bytes) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() && character != '\t' {
+        if character == '\\' || character.is_control() && character != '\t' {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -129,8 +132,8 @@ mod tests {
 
     #[test]
     fn a_message_is_one_line_and_steers_no_terminal() {
-        let body = Bytes::from_static(b"one\ntwo\x1b[2J\xff");
-        assert_eq!(for_lines(&body), b"one\\ntwo\x1b[2J\xff");
-        assert_eq!(String::from_utf8(for_terminal(&body)).unwrap(), "one\\ntwo\\u{1b}[2J\u{fffd}");
+        let body = Bytes::from_static(b"one\ntwo\\n\x1b[2J\xff");
+        assert_eq!(for_lines(&body), b"one\\ntwo\\\\n\x1b[2J\xff");
+        assert_eq!(String::from_utf8(for_terminal(&body)).unwrap(), "one\\ntwo\\\\n\\u{1b}[2J\u{fffd}");
     }
 }
