@@ -33,6 +33,12 @@ fn finish(child: Child) -> Output {
     }
 }
 
+/// The same, with its standard input open all the time.
+fn finish_with_open_input(mut child: Child) -> Output {
+    let _input = child.stdin.take();
+    finish(child)
+}
+
 fn output(arguments: &[&str]) -> Output {
     finish(everlink(arguments).spawn().unwrap())
 }
@@ -419,6 +425,46 @@ fn a_pipe_ends_where_its_input_ends() {
         assert_eq!(listened.status.code(), Some(0), "{}", text(&listened.stderr));
         assert!(arriving.join().unwrap() == there && dialled.stdout == back, "{length} bytes");
     }
+}
+
+#[test]
+fn a_pipe_to_a_listener_of_messages_is_told_so() {
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    let piped = everlink(&["pipe", &listener.ticket]).stdin(Stdio::piped()).spawn().unwrap();
+    let complaint = finish_with_open_input(piped);
+    assert_eq!(complaint.status.code(), Some(1));
+    assert!(text(&complaint.stderr).contains("everlink listen --pipe"), "{}", text(&complaint.stderr));
+    assert_eq!(send(&listener.ticket, "still here").status.code(), Some(0));
+    assert_eq!(listener.line(), "still here");
+}
+
+#[test]
+fn lines_to_a_listener_of_a_pipe_are_accounted_for() {
+    let listener = Listener::start(&["--pipe", "--bind", "127.0.0.1:0"]);
+    let mut sender = Sender::start(&listener.ticket, &[]);
+    sender.write("one");
+    sender.says("it needs `everlink pipe`");
+    let (complaint, code) = sender.finish();
+    assert_eq!(code, Some(1));
+    assert!(complaint.contains("of 1 messages 0 were processed"), "{complaint}");
+    assert!(complaint.contains("0 had no verdict"), "{complaint}");
+    let piped = output(&["pipe", &listener.ticket]);
+    assert_eq!(piped.status.code(), Some(0), "{}", text(&piped.stderr));
+}
+
+#[test]
+fn the_listener_of_a_pipe_may_speak_first() {
+    let mut listener = everlink(&["listen", "--pipe", "--bind", "127.0.0.1:0"]);
+    let mut listener = listener.stdin(Stdio::piped()).spawn().unwrap();
+    let lines = follow(listener.stdout.take().unwrap());
+    let ticket = lines.recv_timeout(PATIENCE).unwrap();
+    feed(listener.stdin.take().unwrap(), b"hello\n".to_vec());
+    let mut caller = everlink(&["pipe", &ticket]).stdin(Stdio::piped()).spawn().unwrap();
+    let heard = follow(caller.stdout.take().unwrap());
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), "hello");
+    feed(caller.stdin.take().unwrap(), b"good bye\n".to_vec());
+    assert_eq!(lines.recv_timeout(PATIENCE).unwrap(), "good bye");
+    assert_eq!([caller, listener].map(|child| finish(child).status.code()), [Some(0); 2]);
 }
 
 #[test]

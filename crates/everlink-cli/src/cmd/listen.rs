@@ -3,13 +3,17 @@
 //! Lines are written by a thread of their own, so that a slow reader of standard output slows those who send to
 //! it and nothing else. A message is done only when its line has been handed to the system.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::pin::pin;
 use std::thread;
 
 use bytes::Bytes;
-use everlink::{Endpoint, ItemKind, Message, RecvError};
+use everlink::{Endpoint, ItemKind, Link, Message, RecvError};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::OTHER_KIND;
 
 use crate::args::ListenArgs;
 use crate::output::{self, Exit, Failure, Outcome, say};
@@ -66,6 +70,7 @@ async fn print_messages(endpoint: &Endpoint) -> Outcome {
 }
 
 async fn receive(endpoint: &Endpoint, lines: Giver<Message>) -> Result<(), Failure> {
+    let mut refusing = BTreeMap::new();
     loop {
         let item = match endpoint.recv().await {
             Ok(item) => item,
@@ -78,8 +83,31 @@ async fn receive(endpoint: &Endpoint, lines: Giver<Message>) -> Result<(), Failu
                 let length = message.body.len();
                 lines.give(message, length).await;
             }
-            ItemKind::SessionStarted => say(format!("{:#} is here", item.peer)),
-            ItemKind::SessionEnded(reason) => say(format!("{:#} is gone: {reason}", item.peer)),
+            ItemKind::SessionStarted => {
+                say(format!("{:#} is here", item.peer));
+                let mut task = JoinSet::new();
+                task.spawn(refuse_streams(endpoint.link(item.peer)));
+                refusing.insert(item.peer, task);
+            }
+            ItemKind::SessionEnded(reason) => {
+                say(format!("{:#} is gone: {reason}", item.peer));
+                refusing.remove(&item.peer);
+            }
+        }
+    }
+}
+
+/// Without an answer, whoever opened a stream would wait for ever.
+async fn refuse_streams(link: Link) {
+    let mut told = false;
+    while let Ok(stream) = link.accept_stream().await {
+        let (mut incoming, mut outgoing) = stream.split();
+        // A stream that is over needs no refusal.
+        let _ = incoming.stop(OTHER_KIND);
+        let _ = outgoing.reset(OTHER_KIND);
+        if !told {
+            told = true;
+            say(format!("{:#} opened a stream, for which there is `everlink listen --pipe`", link.peer()));
         }
     }
 }

@@ -17,6 +17,9 @@ mod pipe;
 mod send;
 mod sim;
 
+/// What a peer is told that opens a stream where messages are wanted, or sends messages where a stream is.
+const OTHER_KIND: u64 = 1;
+
 /// Carries out a command; none was asked for if help was.
 pub(crate) fn run(command: Option<Command>) -> Outcome {
     match command {

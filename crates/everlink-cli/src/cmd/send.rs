@@ -6,13 +6,14 @@
 
 use std::future::pending;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use everlink::{ChannelOptions, Endpoint, Link, OnRestart, SendError, Verdict};
+use everlink::{ChannelOptions, EndReason, Endpoint, ItemKind, Link, OnRestart, SendError, Verdict};
 use tokio::task::{JoinError, JoinSet};
 
-use super::outage;
+use super::{OTHER_KIND, outage};
 use crate::args::SendArgs;
 use crate::input;
 use crate::output::{Exit, Failure, Outcome, say};
@@ -34,9 +35,8 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
         let exit = tokio::select! {
             biased;
             () = super::interrupted() => Exit::Interrupted,
-            exit = sending.all(input::lines()) => exit,
+            exit = sending.all(input::lines(), refusal(&endpoint)) => exit,
             () = outage::tell(&link, patience) => pending().await,
-            () = super::ignore_all(&endpoint) => pending().await,
         };
         let exit = sending.conclude(exit);
         // All that can be said has been said by the receipts.
@@ -68,16 +68,23 @@ impl Sending {
         Self { link, open: JoinSet::new(), count: Count::default(), verbose }
     }
 
-    /// Sends all lines, or all before one that cannot be sent, and waits for all verdicts.
-    async fn all(&mut self, lines: Taker<io::Result<Bytes>>) -> Exit {
-        let exit = match self.send_all(lines).await {
-            Ok(()) => Exit::Done,
-            Err(failure) => failure.told(),
+    /// Sends all lines, or all before one that cannot be sent or before a refusal, and waits for all verdicts.
+    async fn all(&mut self, lines: Taker<io::Result<Bytes>>, refusal: impl Future<Output = Failure>) -> Exit {
+        let mut refusal = pin!(refusal);
+        let sent = tokio::select! {
+            sent = self.send_all(lines) => sent,
+            failure = &mut refusal => Err(failure),
         };
-        while let Some(settled) = self.open.join_next().await {
-            self.settle(settled);
+        let mut exit = sent.map_or_else(Failure::told, |()| Exit::Done);
+        loop {
+            tokio::select! {
+                settled = self.open.join_next() => match settled {
+                    Some(settled) => self.settle(settled),
+                    None => return exit,
+                },
+                failure = &mut refusal, if exit == Exit::Done => exit = failure.told(),
+            }
         }
-        exit
     }
 
     async fn send_all(&mut self, mut lines: Taker<io::Result<Bytes>>) -> Result<(), Failure> {
@@ -154,6 +161,17 @@ fn refused(error: SendError) -> Failure {
         SendError::InvalidPeer { .. } => Failure::usage(format!("the ticket leads to no peer: {error}")),
         error => Failure::failed(error),
     }
+}
+
+/// Ready when the listener says that it wants no messages. It has nothing else to say.
+async fn refusal(endpoint: &Endpoint) -> Failure {
+    while let Ok(item) = endpoint.recv().await {
+        if let ItemKind::SessionEnded(EndReason::ClosedByPeer { application: OTHER_KIND, .. }) = item.kind {
+            return Failure::failed("the listener takes a stream and no messages: it needs `everlink pipe`");
+        }
+    }
+    // Of an endpoint that failed, the receipts tell.
+    pending().await
 }
 
 impl Count {
