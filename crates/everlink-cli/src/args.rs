@@ -43,6 +43,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Key(KeyCommand),
     /// Print a ticket, then each message that arrives as a line
+    ///
+    /// A line break within a message is printed as \n and a backslash as \\, so that each line is one message. A
+    /// terminal gets other control characters as escapes too.
+    #[command(verbatim_doc_comment)]
     Listen(ListenArgs),
     /// Send each line of standard input as a message
     Send(SendArgs),
@@ -88,9 +92,10 @@ pub(crate) struct ListenArgs {
     /// The identity; a new one if not given
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Where to listen; all addresses and any port if not given
+    /// Where to listen; all addresses and any port if not given. An IPv6 address takes no IPv4, not even `[::]`: give
+    /// both, as in `--bind 0.0.0.0:4433 --bind [::]:4433`
     #[arg(long, value_name = "ADDR", value_parser = address)]
-    pub(crate) bind: Option<SocketAddr>,
+    pub(crate) bind: Vec<SocketAddr>,
     /// Take one byte stream instead of messages
     #[arg(long)]
     pub(crate) pipe: bool,

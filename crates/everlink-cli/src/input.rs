@@ -5,19 +5,18 @@ use std::io::{self, BufRead, Read};
 use std::thread;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
 
-/// Lines that were read and not yet taken.
-const LINES_AHEAD: usize = 64;
+use crate::queue::{Taker, queue};
+
 /// The longest line: more than the longest message, so that its sender learns what is too long.
 const LONGEST_LINE: u64 = (16 << 20) + 2;
-/// Pieces of a byte stream that were read and not yet taken, and their size: 1 MiB in all.
-const PIECES_AHEAD: usize = 16;
+/// How much of a byte stream is read at once.
 const PIECE: usize = 64 << 10;
 
 /// The lines of standard input without their ends. The last need not have one.
-pub(crate) fn lines() -> mpsc::Receiver<io::Result<Bytes>> {
-    read_with(LINES_AHEAD, |input| {
+pub(crate) fn lines() -> Taker<io::Result<Bytes>> {
+    read_with(|input| {
         let mut line = Vec::new();
         input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
         if line.is_empty() {
@@ -31,8 +30,8 @@ pub(crate) fn lines() -> mpsc::Receiver<io::Result<Bytes>> {
 }
 
 /// The bytes of standard input.
-pub(crate) fn pieces() -> mpsc::Receiver<io::Result<Bytes>> {
-    read_with(PIECES_AHEAD, |input| {
+pub(crate) fn pieces() -> Taker<io::Result<Bytes>> {
+    read_with(|input| {
         let mut piece = vec![0; PIECE];
         let count = input.read(&mut piece)?;
         piece.truncate(count);
@@ -41,16 +40,16 @@ pub(crate) fn pieces() -> mpsc::Receiver<io::Result<Bytes>> {
 }
 
 fn read_with(
-    ahead: usize,
     mut next: impl FnMut(&mut io::StdinLock<'static>) -> io::Result<Option<Bytes>> + Send + 'static,
-) -> mpsc::Receiver<io::Result<Bytes>> {
-    let (taken, items) = mpsc::channel(ahead);
+) -> Taker<io::Result<Bytes>> {
+    let (give, items) = queue();
+    let runtime = Handle::current();
     thread::spawn(move || {
         let mut input = io::stdin().lock();
         // It ends with the input, with an error, or when nobody takes what it reads.
         while let Some(item) = retried(&mut input, &mut next).transpose() {
-            let failed = item.is_err();
-            if taken.blocking_send(item).is_err() || failed {
+            let length = item.as_ref().ok().map(Bytes::len);
+            if !runtime.block_on(give.give(item, length.unwrap_or(0))) || length.is_none() {
                 return;
             }
         }

@@ -12,6 +12,7 @@ mod cmd;
 mod demo;
 mod input;
 mod output;
+mod queue;
 
 fn main() -> ExitCode {
     let ended = args::parse().and_then(cmd::run);

@@ -43,6 +43,14 @@ impl Failure {
     pub(crate) fn local(text: impl fmt::Display) -> Self {
         Self { exit: Exit::Local, text: text.to_string() }
     }
+
+    /// Says it now, because something is still to be done; what remains is the exit code.
+    pub(crate) fn told(self) -> Exit {
+        if !self.text.is_empty() {
+            say(&self.text);
+        }
+        self.exit
+    }
 }
 
 impl From<io::Error> for Failure {
@@ -59,13 +67,7 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 
 /// Says what went wrong, if anything, and gives the exit code.
 pub(crate) fn conclude(outcome: Outcome) -> ExitCode {
-    let exit = outcome.unwrap_or_else(|failure| {
-        if !failure.text.is_empty() {
-            say(&failure.text);
-        }
-        failure.exit
-    });
-    ExitCode::from(exit as u8)
+    ExitCode::from(outcome.unwrap_or_else(Failure::told) as u8)
 }
 
 /// One line on standard error. When nobody can read it there, nobody can be told either.

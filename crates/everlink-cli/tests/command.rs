@@ -33,6 +33,12 @@ fn finish(child: Child) -> Output {
     }
 }
 
+/// The same, with its standard input open all the time.
+fn finish_with_open_input(mut child: Child) -> Output {
+    let _input = child.stdin.take();
+    finish(child)
+}
+
 fn output(arguments: &[&str]) -> Output {
     finish(everlink(arguments).spawn().unwrap())
 }
@@ -192,6 +198,7 @@ fn bad_input_gets_one_line_and_the_right_exit_code() {
         (&["listen", "--bind", "127.0.0.1:70000"], 2, "an IP address and a port"),
         (&["listen", "--bind", &port], 8, &port),
         (&["listen", "--bind", "203.0.113.77:1"], 8, "203.0.113.77:1"),
+        (&["listen", "--bind", "127.0.0.1:0", "--bind", "127.0.0.2:0"], 8, "two addresses of one family"),
         (&["listen", "--key", &garbage], 8, "garbage"),
         (&["send"], 2, "<TICKET>"),
         (&["send", "everlink1"], 2, "everlink listen"),
@@ -259,6 +266,77 @@ fn nothing_to_send_is_no_failure() {
     assert_eq!(send(&listener.ticket, "").status.code(), Some(0));
 }
 
+/// A listener whose output nobody reads, with a sender that has sent it more than a pipe holds.
+fn stuck_listener() -> (Child, BufReader<std::process::ChildStdout>, Sender) {
+    let mut child = everlink(&["listen", "--bind", "127.0.0.1:0"]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut ticket = String::new();
+    out.read_line(&mut ticket).unwrap();
+    let mut sender = Sender::start(ticket.trim(), &[]);
+    let line = "x".repeat(1_000);
+    (0..200).for_each(|_| sender.write(&line));
+    sender.says("message 200 is accepted");
+    sender.says("was processed");
+    // For all that was accepted to arrive.
+    thread::sleep(Duration::from_secs(1));
+    (child, out, sender)
+}
+
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn an_interrupted_listener_still_prints_what_it_has_and_says_so() {
+    let (listener, out, sender) = stuck_listener();
+    interrupt(&listener);
+    thread::sleep(Duration::from_millis(500));
+    let printed = out.lines().map_while(Result::ok).count();
+    assert_eq!(finish(listener).status.code(), Some(130));
+    assert_eq!(printed, 200);
+    assert_eq!(sender.finish().1, Some(0));
+}
+
+#[test]
+fn a_second_interrupt_ends_a_listener_that_cannot_print() {
+    let (listener, _out, mut sender) = stuck_listener();
+    interrupt(&listener);
+    thread::sleep(Duration::from_millis(500));
+    let asked = std::time::Instant::now();
+    interrupt(&listener);
+    assert_eq!(finish(listener).status.code(), Some(130));
+    assert!(asked.elapsed() < Duration::from_secs(2), "it took {:?}", asked.elapsed());
+    sender.child.kill().unwrap();
+    sender.child.wait().unwrap();
+}
+
+#[test]
+fn a_line_that_is_too_long_is_the_last_and_the_others_are_accounted_for() {
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    let lines = ["one", "two", &"x".repeat(17_000_000), "three"].join("\n");
+    let sent = send(&listener.ticket, &lines);
+    let complaint = text(&sent.stderr);
+    assert_eq!(sent.status.code(), Some(1), "{complaint}");
+    let told: Vec<&str> = complaint.lines().collect();
+    assert_eq!(told.len(), 2, "{complaint}");
+    assert!(told[0].contains("line 3") && told[0].contains("16777216 allowed"), "{complaint}");
+    assert!(told[1].contains("of 2 messages 2 were processed"), "{complaint}");
+    assert_eq!([listener.line(), listener.line()], ["one", "two"]);
+    listener.signal("-INT");
+    assert_eq!(listener.finish().0, Vec::<String>::new());
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_accounted_for() {
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    // A directory opens, and cannot be read.
+    let directory = std::fs::File::open(std::env::temp_dir()).unwrap();
+    let sent = finish(everlink(&["send", &listener.ticket]).stdin(directory).spawn().unwrap());
+    let complaint = text(&sent.stderr);
+    assert_eq!(sent.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("standard input") && complaint.contains("of 0 messages"), "{complaint}");
+}
+
 #[test]
 fn two_senders_at_once_are_both_heard() {
     let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
@@ -317,7 +395,7 @@ fn a_sender_that_is_interrupted_says_what_it_knows() {
     sender.write("one");
     sender.write("two");
     sender.says("message 2 is accepted");
-    assert!(Command::new("kill").args(["-INT", &sender.child.id().to_string()]).status().unwrap().success());
+    interrupt(&sender.child);
     let (complaint, code) = sender.finish();
     assert_eq!(code, Some(130));
     assert!(complaint.contains("of 2 messages 0 were processed"), "{complaint}");
@@ -347,6 +425,46 @@ fn a_pipe_ends_where_its_input_ends() {
         assert_eq!(listened.status.code(), Some(0), "{}", text(&listened.stderr));
         assert!(arriving.join().unwrap() == there && dialled.stdout == back, "{length} bytes");
     }
+}
+
+#[test]
+fn a_pipe_to_a_listener_of_messages_is_told_so() {
+    let listener = Listener::start(&["--bind", "127.0.0.1:0"]);
+    let piped = everlink(&["pipe", &listener.ticket]).stdin(Stdio::piped()).spawn().unwrap();
+    let complaint = finish_with_open_input(piped);
+    assert_eq!(complaint.status.code(), Some(1));
+    assert!(text(&complaint.stderr).contains("everlink listen --pipe"), "{}", text(&complaint.stderr));
+    assert_eq!(send(&listener.ticket, "still here").status.code(), Some(0));
+    assert_eq!(listener.line(), "still here");
+}
+
+#[test]
+fn lines_to_a_listener_of_a_pipe_are_accounted_for() {
+    let listener = Listener::start(&["--pipe", "--bind", "127.0.0.1:0"]);
+    let mut sender = Sender::start(&listener.ticket, &[]);
+    sender.write("one");
+    sender.says("it needs `everlink pipe`");
+    let (complaint, code) = sender.finish();
+    assert_eq!(code, Some(1));
+    assert!(complaint.contains("of 1 messages 0 were processed"), "{complaint}");
+    assert!(complaint.contains("0 had no verdict"), "{complaint}");
+    let piped = output(&["pipe", &listener.ticket]);
+    assert_eq!(piped.status.code(), Some(0), "{}", text(&piped.stderr));
+}
+
+#[test]
+fn the_listener_of_a_pipe_may_speak_first() {
+    let mut listener = everlink(&["listen", "--pipe", "--bind", "127.0.0.1:0"]);
+    let mut listener = listener.stdin(Stdio::piped()).spawn().unwrap();
+    let lines = follow(listener.stdout.take().unwrap());
+    let ticket = lines.recv_timeout(PATIENCE).unwrap();
+    feed(listener.stdin.take().unwrap(), b"hello\n".to_vec());
+    let mut caller = everlink(&["pipe", &ticket]).stdin(Stdio::piped()).spawn().unwrap();
+    let heard = follow(caller.stdout.take().unwrap());
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), "hello");
+    feed(caller.stdin.take().unwrap(), b"good bye\n".to_vec());
+    assert_eq!(lines.recv_timeout(PATIENCE).unwrap(), "good bye");
+    assert_eq!([caller, listener].map(|child| finish(child).status.code()), [Some(0); 2]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! everlink-key1 hexadecimal { seed 32 }
 //! ```
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -84,11 +84,10 @@ impl KeyFile {
         let mut seed = Zeroizing::new([0; 32]);
         SystemRandom::new().fill(seed.as_mut()).map_err(|_| KeyFileError::NoRandomness)?;
         let line = Zeroizing::new(format!("{PREFIX}{}\n", HEXLOWER_PERMISSIVE.encode(seed.as_ref())));
-        let mut file = self.create_private().map_err(|source| match source.kind() {
+        self.write_new(line.as_bytes()).map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => KeyFileError::Exists(self.path.clone()),
             _ => self.io(source),
         })?;
-        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(|source| self.io(source))?;
         Ok(Identity::from_seed(&seed))
     }
 
@@ -118,12 +117,24 @@ impl KeyFile {
         }
     }
 
-    fn create_private(&self) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&self.path)
+    /// Under its name there is the whole line or nothing, whoever reads it when, and whatever fails meanwhile: it is
+    /// written under another name and then linked, which never overwrites.
+    fn write_new(&self, line: &[u8]) -> io::Result<()> {
+        // In a directory that others own, this is the better answer than that nothing can be written there.
+        if self.path.symlink_metadata().is_ok() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        let draft = Draft::beside(&self.path)?;
+        write_private(&draft.path, line)?;
+        match fs::hard_link(&draft.path, &self.path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
+            // Not every file system has links.
+            Err(_) => write_private(&self.path, line)?,
+            Ok(()) => {}
+        }
+        drop(draft);
+        sync_directory(&self.path);
+        Ok(())
     }
 
     #[cfg(unix)]
@@ -144,6 +155,51 @@ impl KeyFile {
     fn io(&self, source: io::Error) -> KeyFileError {
         KeyFileError::Io { path: self.path.clone(), source }
     }
+}
+
+/// A file under a name that nobody knows, removed in the end.
+struct Draft {
+    path: PathBuf,
+}
+
+impl Draft {
+    fn beside(path: &Path) -> io::Result<Self> {
+        let mut nonce = [0; 8];
+        SystemRandom::new().fill(&mut nonce).map_err(|_| io::Error::other("no random bytes"))?;
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{}", HEXLOWER_PERMISSIVE.encode(&nonce)));
+        Ok(Self { path: path.with_file_name(name) })
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // If it cannot be removed, or was not made, there is nobody to tell.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn write_private(path: &Path, line: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(line)?;
+    file.sync_all()
+}
+
+/// Makes the name of a file as lasting as its content, where the system can. Where it cannot, the file is there all
+/// the same.
+fn sync_directory(path: &Path) {
+    #[cfg(unix)]
+    {
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        let _ = File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all());
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 fn parse(bytes: &[u8]) -> Result<Zeroizing<[u8; 32]>, &'static str> {

@@ -15,17 +15,19 @@ pub(super) fn run(args: &DemoArgs) -> Outcome {
     let runtime = super::runtime()?;
     let report = runtime.block_on(async {
         tokio::select! {
-            report = demo::run(seed, args.seconds, view) => report.map(Some).map_err(Failure::local),
+            report = demo::run(seed, args.seconds, view) => report.map(Some),
             () = super::interrupted() => Ok(None),
         }
     })?;
     let Some(report) = report else { return Ok(Exit::Interrupted) };
+    let faults = report.faults();
     if args.json {
         output::print(serde_json::to_string(&report).map_err(Failure::failed)?)?;
+        faults.iter().for_each(output::say);
     } else {
         view.conclude(&report)?;
     }
-    Ok(if report.faults().is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(if faults.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 fn view(json: bool) -> View {

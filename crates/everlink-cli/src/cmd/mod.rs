@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share: an endpoint with an identity, and the wish to be interrupted.
 
+use std::future::Future;
 use std::path::Path;
 
 use everlink::{Builder, Endpoint};
@@ -11,9 +12,13 @@ use crate::output::{Exit, Failure, Outcome};
 mod demo;
 mod key;
 mod listen;
+mod outage;
 mod pipe;
 mod send;
 mod sim;
+
+/// What a peer is told that opens a stream where messages are wanted, or sends messages where a stream is.
+const OTHER_KIND: u64 = 1;
 
 /// Carries out a command; none was asked for if help was.
 pub(crate) fn run(command: Option<Command>) -> Outcome {
@@ -41,6 +46,21 @@ async fn start(builder: Builder, key: Option<&Path>) -> Result<Endpoint, Failure
         None => key::generate()?,
     };
     builder.identity(identity).start().await.map_err(Failure::local)
+}
+
+/// Ends an endpoint in an orderly way while `meanwhile` goes on, which comes to its end with it. A user who has no time
+/// for that interrupts it too.
+async fn stop(endpoint: &Endpoint, meanwhile: impl Future) {
+    tokio::select! {
+        // What could not be said before the end, the other side learns from its receipts.
+        _ = async { tokio::join!(endpoint.stop(), meanwhile) } => {}
+        () = interrupted() => {}
+    }
+}
+
+/// Takes what arrives and is not wanted: unread, it would hold up the farewell.
+async fn ignore_all(endpoint: &Endpoint) {
+    while endpoint.recv().await.is_ok() {}
 }
 
 /// Ready when the user or the system wants the command to end.

@@ -2,21 +2,28 @@
 //!
 //! The end of one's input is the end of the other's output, exactly: a stream that loses its session is an error
 //! and never an end. Each side tells the other, in a message, how many bytes it has handed to its standard output;
-//! it ends well when it has heard this of all it sent, and the other of all it got.
+//! it ends well when it has heard this of all it sent, and the other of all it got. The caller's first byte is a
+//! greeting: without one, the listener could not speak before the caller does.
 
+use std::future::pending;
 use std::io::{self, IsTerminal, Write};
 use std::thread;
 
 use bytes::Bytes;
-use everlink::{Endpoint, ItemKind, Link, Message, PeerId, ReadHalf, Stream, Verdict, WriteHalf};
+use everlink::{
+    Endpoint, ItemKind, Link, Message, PeerId, ReadHalf, Stream, StreamEnd, StreamError, Verdict, WriteHalf,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::{OTHER_KIND, outage};
 use crate::args::PipeArgs;
 use crate::input;
-use crate::output::{Exit, Failure, Outcome};
+use crate::output::{Exit, Failure, Outcome, say};
 
+/// What a caller's stream begins with. A peer hears of a stream with its first byte only.
+const GREETING: u8 = 1;
 /// The channel on which each side says how many bytes it has written.
 const WRITTEN: u64 = 0;
 /// Pieces that wait for standard output, and their size.
@@ -28,17 +35,19 @@ pub(super) fn run(args: PipeArgs) -> Outcome {
         let endpoint = super::start(Endpoint::builder(), args.key.as_deref()).await?;
         let link = endpoint.add_ticket(&args.ticket);
         let outcome = tokio::select! {
-            outcome = dial(&endpoint, link) => outcome,
+            outcome = dial(&endpoint, link.clone()) => outcome,
+            () = outage::tell(&link, outage::WORTH_A_WORD) => pending().await,
             () = super::interrupted() => Ok(Exit::Interrupted),
         };
         // Both sides know all they need to by now, or the outcome says otherwise.
-        let _ = endpoint.stop().await;
+        super::stop(&endpoint, super::ignore_all(&endpoint)).await;
         outcome
     })
 }
 
 async fn dial(endpoint: &Endpoint, link: Link) -> Outcome {
-    let stream = link.open_stream().await.map_err(Failure::failed)?;
+    let mut stream = link.open_stream().await.map_err(Failure::failed)?;
+    stream.write_u8(GREETING).await.map_err(|error| broken("outgoing", 0, &error))?;
     connect(endpoint, link, stream).await
 }
 
@@ -47,19 +56,33 @@ pub(super) async fn accept(endpoint: &Endpoint) -> Outcome {
     let mut waiting = JoinSet::new();
     loop {
         tokio::select! {
-            Some(Ok((link, Ok(stream)))) = waiting.join_next() => return connect(endpoint, link, stream).await,
+            Some(Ok(Ok((link, stream)))) = waiting.join_next() => return connect(endpoint, link, stream).await,
             item = endpoint.recv() => {
                 let item = item.map_err(Failure::failed)?;
-                if let ItemKind::SessionStarted = item.kind {
-                    let link = endpoint.link(item.peer);
-                    waiting.spawn(async move {
-                        let stream = link.accept_stream().await;
-                        (link, stream)
-                    });
+                match item.kind {
+                    ItemKind::SessionStarted => drop(waiting.spawn(greeted(endpoint.link(item.peer)))),
+                    ItemKind::Message(_) => refuse_messages(&endpoint.link(item.peer)),
+                    ItemKind::SessionEnded(_) => {}
                 }
             }
         }
     }
+}
+
+/// The first stream of a peer that begins as a pipe does.
+async fn greeted(link: Link) -> io::Result<(Link, Stream)> {
+    loop {
+        let mut stream = link.accept_stream().await?;
+        if stream.read_u8().await.is_ok_and(|greeting| greeting == GREETING) {
+            return Ok((link, stream));
+        }
+    }
+}
+
+/// Without an answer, whoever sends lines would wait for ever for them to be printed.
+fn refuse_messages(link: &Link) {
+    say(format!("{:#} sends messages, for which there is `everlink listen` without --pipe", link.peer()));
+    link.close(OTHER_KIND, "this takes a stream and no messages");
 }
 
 /// Both directions, until both have come to their ends and both sides know.
@@ -153,7 +176,22 @@ async fn give(mut outgoing: WriteHalf, arrival: oneshot::Receiver<()>) -> Result
 }
 
 fn broken(direction: &str, bytes: u64, error: &io::Error) -> Failure {
+    if is_refusal(error) {
+        return Failure::failed(
+            "the listener takes messages and no stream: it needs `everlink listen --pipe`",
+        );
+    }
     Failure::failed(format!("the {direction} stream broke after {bytes} bytes: {error}"))
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<StreamError>());
+    matches!(
+        error,
+        Some(StreamError::Stream(
+            StreamEnd::Reset { code: OTHER_KIND } | StreamEnd::StoppedByReader { code: OTHER_KIND }
+        ))
+    )
 }
 
 /// What the other side says it has written, or why it never will.
@@ -167,6 +205,7 @@ async fn confirmation(endpoint: &Endpoint, peer: PeerId) -> Result<u64, Failure>
                     "the other side ended before all was written there: {reason}"
                 )));
             }
+            ItemKind::Message(_) => refuse_messages(&endpoint.link(item.peer)),
             // Others who know the ticket change nothing.
             _ => {}
         }

@@ -1,26 +1,26 @@
 //! `everlink send`: each line of standard input is a message.
 //!
 //! It ends when every message has its verdict, however long the network is away: well if the listener is done
-//! with all of them, else with a summary of what is known of the others.
+//! with all of them, else with a summary of what is known of the others. A line that cannot be sent, or cannot be
+//! read, is the last one; those before it still get their verdicts.
 
 use std::future::pending;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use everlink::{ChannelOptions, Endpoint, Link, LinkState, OnRestart, SendError, Verdict};
-use tokio::sync::mpsc;
+use everlink::{ChannelOptions, EndReason, Endpoint, ItemKind, Link, OnRestart, SendError, Verdict};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
 
+use super::{OTHER_KIND, outage};
 use crate::args::SendArgs;
 use crate::input;
 use crate::output::{Exit, Failure, Outcome, say};
+use crate::queue::Taker;
 
 /// The channel of the lines.
 const CHANNEL: u64 = 0;
-/// Silence that a person would begin to wonder about.
-const WORTH_A_WORD: Duration = Duration::from_secs(3);
 
 pub(super) fn run(args: &SendArgs) -> Outcome {
     super::runtime()?.block_on(async {
@@ -31,18 +31,17 @@ pub(super) fn run(args: &SendArgs) -> Outcome {
             link.set_channel(CHANNEL, options).map_err(refused)?;
         }
         let mut sending = Sending::new(link.clone(), args.verbose);
-        let patience = if args.verbose { Duration::ZERO } else { WORTH_A_WORD };
-        let ended = tokio::select! {
+        let patience = if args.verbose { Duration::ZERO } else { outage::WORTH_A_WORD };
+        let exit = tokio::select! {
             biased;
-            () = super::interrupted() => Ok(Exit::Interrupted),
-            ended = sending.all(input::lines()) => ended.map(|()| Exit::Done),
-            () = tell_of_outages(&link, patience) => pending().await,
-            () = ignore_answers(&endpoint) => pending().await,
+            () = super::interrupted() => Exit::Interrupted,
+            exit = sending.all(input::lines(), refusal(&endpoint)) => exit,
+            () = outage::tell(&link, patience) => pending().await,
         };
-        let outcome = sending.conclude(ended);
+        let exit = sending.conclude(exit);
         // All that can be said has been said by the receipts.
-        let _ = endpoint.stop().await;
-        outcome
+        super::stop(&endpoint, super::ignore_all(&endpoint)).await;
+        Ok(exit)
     })
 }
 
@@ -69,22 +68,36 @@ impl Sending {
         Self { link, open: JoinSet::new(), count: Count::default(), verbose }
     }
 
-    /// Sends all lines and waits for all verdicts.
-    async fn all(&mut self, mut lines: mpsc::Receiver<io::Result<Bytes>>) -> Result<(), Failure> {
-        let mut reading = true;
-        while reading || !self.open.is_empty() {
+    /// Sends all lines, or all before one that cannot be sent or before a refusal, and waits for all verdicts.
+    async fn all(&mut self, lines: Taker<io::Result<Bytes>>, refusal: impl Future<Output = Failure>) -> Exit {
+        let mut refusal = pin!(refusal);
+        let sent = tokio::select! {
+            sent = self.send_all(lines) => sent,
+            failure = &mut refusal => Err(failure),
+        };
+        let mut exit = sent.map_or_else(Failure::told, |()| Exit::Done);
+        loop {
             tokio::select! {
-                line = lines.recv(), if reading => match line {
-                    Some(line) => {
-                        let line = line.map_err(|error| Failure::failed(format!("standard input: {error}")))?;
-                        self.send(line).await?;
-                    }
-                    None => reading = false,
+                settled = self.open.join_next() => match settled {
+                    Some(settled) => self.settle(settled),
+                    None => return exit,
+                },
+                failure = &mut refusal, if exit == Exit::Done => exit = failure.told(),
+            }
+        }
+    }
+
+    async fn send_all(&mut self, mut lines: Taker<io::Result<Bytes>>) -> Result<(), Failure> {
+        loop {
+            tokio::select! {
+                line = lines.recv() => match line {
+                    Some(Ok(line)) => self.send(line).await?,
+                    Some(Err(error)) => return Err(Failure::failed(format!("standard input: {error}"))),
+                    None => return Ok(()),
                 },
                 Some(settled) = self.open.join_next() => self.settle(settled),
             }
         }
-        Ok(())
     }
 
     /// Verdicts are told as they come, also while there is no room for the line.
@@ -94,7 +107,7 @@ impl Sending {
         tokio::pin!(accepting);
         let receipt = loop {
             tokio::select! {
-                accepted = &mut accepting => break accepted.map_err(refused)?,
+                accepted = &mut accepting => break accepted.map_err(|error| self.refused(error))?,
                 Some(settled) = self.open.join_next() => self.settle(settled),
             }
         };
@@ -117,17 +130,28 @@ impl Sending {
         }
     }
 
+    /// Why the next line was refused. Each line is a message, so that the numbers agree.
+    fn refused(&self, error: SendError) -> Failure {
+        match error {
+            SendError::InvalidPeer { .. } => refused(error),
+            error => Failure::failed(format!(
+                "line {}: {error}; this line and those after it are not sent",
+                self.count.accepted + 1
+            )),
+        }
+    }
+
     /// The exit code, after a summary if not all went well.
-    fn conclude(mut self, ended: Result<Exit, Failure>) -> Outcome {
+    fn conclude(mut self, exit: Exit) -> Exit {
         while let Some(settled) = self.open.try_join_next() {
             self.settle(settled);
         }
-        let exit = ended?;
-        if self.count.processed == self.count.accepted && exit == Exit::Done {
-            return Ok(exit);
+        let well = exit == Exit::Done && self.count.processed == self.count.accepted;
+        // Of an unusable ticket all has been said.
+        if !well && exit != Exit::Usage {
+            say(self.count.summary());
         }
-        say(self.count.summary());
-        Ok(if exit == Exit::Done { Exit::Failed } else { exit })
+        if exit == Exit::Done && !well { Exit::Failed } else { exit }
     }
 }
 
@@ -137,6 +161,17 @@ fn refused(error: SendError) -> Failure {
         SendError::InvalidPeer { .. } => Failure::usage(format!("the ticket leads to no peer: {error}")),
         error => Failure::failed(error),
     }
+}
+
+/// Ready when the listener says that it wants no messages. It has nothing else to say.
+async fn refusal(endpoint: &Endpoint) -> Failure {
+    while let Ok(item) = endpoint.recv().await {
+        if let ItemKind::SessionEnded(EndReason::ClosedByPeer { application: OTHER_KIND, .. }) = item.kind {
+            return Failure::failed("the listener takes a stream and no messages: it needs `everlink pipe`");
+        }
+    }
+    // Of an endpoint that failed, the receipts tell.
+    pending().await
 }
 
 impl Count {
@@ -159,47 +194,6 @@ impl Count {
             "of {accepted} messages {processed} were processed, {not_delivered} were certainly not delivered, {unknown} are \
              in doubt, and {open} had no verdict yet"
         )
-    }
-}
-
-/// Says on standard error when the listener cannot be reached for longer than `patience`, why, and when it is back.
-/// Never ends before the endpoint does.
-async fn tell_of_outages(link: &Link, patience: Duration) {
-    let mut watcher = link.watch();
-    let mut away_since = Some(Instant::now());
-    let mut told = false;
-    loop {
-        let word_due = away_since.filter(|_| !told).map(|since| since + patience);
-        tokio::select! {
-            change = watcher.changed() => match change {
-                Ok(change) if change.to == LinkState::Connected => {
-                    if let Some(since) = away_since.take().filter(|_| told) {
-                        say(format!("{:#} is back after {:.1} s", link.peer(), since.elapsed().as_secs_f64()));
-                    }
-                    told = false;
-                }
-                Ok(_) => away_since = away_since.or_else(|| Some(Instant::now())),
-                Err(_) => return,
-            },
-            () = wait_until(word_due) => {
-                told = true;
-                if let Ok(Some(explanation)) = link.explain() {
-                    say(format!("waiting for {:#}: {explanation}", link.peer()));
-                }
-            }
-        }
-    }
-}
-
-/// A listener has nothing to say but that it is there; unread, even that would hold up the farewell.
-async fn ignore_answers(endpoint: &Endpoint) {
-    while endpoint.recv().await.is_ok() {}
-}
-
-async fn wait_until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => pending().await,
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A stream ends with its session. The chain goes on: the writer opens the next stream at the offset up to which
 //! the reading application has logged the bytes. Every stream begins with that offset and its own length, so
-//! that the reader can tell a stream that was cut off from one that ended.
+//! that the reader can tell a stream that was cut off from one that ended. The writer logs what it still has under
+//! way: what was written in a session that goes on has to arrive.
 
 use std::io;
 use std::sync::Arc;
@@ -23,18 +24,20 @@ const PACE: Duration = Duration::from_millis(10);
 const LEAST_LENGTH: u64 = 64 << 10;
 const MOST_LENGTH: u64 = 512 << 10;
 
-/// What the reading application logged.
+/// What the two applications logged.
 pub(crate) struct ChainLog {
     seed: u64,
     logged: u64,
     hash: Blake2s256,
     intact: bool,
     reading: bool,
+    /// A stream was opened and has neither arrived whole nor lost its session.
+    under_way: bool,
 }
 
 impl ChainLog {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, logged: 0, hash: Blake2s256::new(), intact: true, reading: false }
+        Self { seed, logged: 0, hash: Blake2s256::new(), intact: true, reading: false, under_way: false }
     }
 
     /// How many bytes of the chain have arrived.
@@ -42,12 +45,17 @@ impl ChainLog {
         self.logged
     }
 
-    /// Whether no stream is in the middle of being read.
+    /// Whether no stream is being written, on its way, or being read.
     pub(crate) fn is_at_rest(&self) -> bool {
-        !self.reading
+        !self.reading && !self.under_way
     }
 
-    /// Whether all that arrived is what was written, stream by stream and in sum.
+    /// The time to arrive is over: a stream that is still under way will not do so.
+    pub(super) fn close(&mut self) {
+        self.intact &= self.is_at_rest();
+    }
+
+    /// Whether something arrived, and all that did is what was written, stream by stream and in sum.
     pub(crate) fn hash_ok(&self) -> bool {
         let mut all = Blake2s256::new();
         let mut content = vec![0; 1 << 16];
@@ -59,7 +67,7 @@ impl ChainLog {
             all.update(&content[..piece]);
             at += piece as u64;
         }
-        self.intact && all.finalize() == self.hash.clone().finalize()
+        self.intact && self.logged > 0 && all.finalize() == self.hash.clone().finalize()
     }
 
     /// Bytes arrived that stand at `offset` of the chain. What had arrived before is compared and skipped.
@@ -74,6 +82,14 @@ impl ChainLog {
         }
     }
 
+    /// So many bytes arrived as they were written.
+    #[cfg(test)]
+    pub(super) fn log_as_written(&mut self, length: usize) {
+        let mut bytes = vec![0; length];
+        fill(self.seed, self.logged, &mut bytes);
+        self.log(self.logged, &bytes);
+    }
+
     /// A stream came to a proper end after `got` of its `length` bytes.
     fn ended(&mut self, got: u64, length: u64) {
         self.intact &= got == length;
@@ -84,6 +100,7 @@ impl ChainLog {
 pub(super) async fn write(link: Link, ledger: Arc<Ledger>, mut rng: Rng, mut life: Life) {
     let seed = ledger.chain().seed;
     while life.phase() == Phase::Running {
+        ledger.chain().under_way = true;
         let sessions = *life.sessions.borrow_and_update();
         let offset = ledger.chain().logged();
         let length = LEAST_LENGTH + rng.below(MOST_LENGTH - LEAST_LENGTH);
@@ -92,6 +109,7 @@ pub(super) async fn write(link: Link, ledger: Arc<Ledger>, mut rng: Rng, mut lif
         if write_one(&mut stream, seed, offset, length, &life).await.is_ok() {
             await_logged(&ledger, offset + length, sessions, &mut life.sessions).await;
         }
+        ledger.chain().under_way = false;
     }
 }
 
@@ -148,6 +166,8 @@ async fn await_logged(ledger: &Ledger, end: u64, before: u64, sessions: &mut wat
 
 /// Reads stream after stream, in the order in which they were opened, until the endpoint ends.
 pub(super) async fn read(link: Link, ledger: Arc<Ledger>) {
+    // What the last endpoint was reading ended with it.
+    ledger.chain().reading = false;
     while let Ok(mut stream) = link.accept_stream().await {
         // A stream that fails was cut off with its session; what arrived of it is logged.
         ledger.chain().reading = true;
@@ -217,6 +237,30 @@ mod tests {
         log.log(700, &content(700, 10));
         assert!(log.hash_ok());
         assert_eq!(log.logged(), 1_500);
+    }
+
+    #[test]
+    fn a_chain_of_which_nothing_arrived_is_not_intact() {
+        assert!(!ChainLog::new(5).hash_ok());
+    }
+
+    #[test]
+    fn a_stream_that_was_written_and_did_not_arrive_is_missed() {
+        let mut log = ChainLog::new(5);
+        log.log(0, &content(0, 100));
+        log.ended(100, 100);
+        log.under_way = true;
+        assert!(!log.is_at_rest());
+        log.close();
+        assert!(!log.hash_ok());
+    }
+
+    #[test]
+    fn a_chain_at_rest_is_closed_without_loss() {
+        let mut log = ChainLog::new(5);
+        log.log(0, &content(0, 100));
+        log.close();
+        assert!(log.hash_ok());
     }
 
     #[test]

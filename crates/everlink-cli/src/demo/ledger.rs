@@ -205,6 +205,11 @@ impl Ledger {
         disruptions.clone()
     }
 
+    /// Whether messages flow again both ways after all that was done so far.
+    pub(crate) fn has_recovered(&self) -> bool {
+        self.disruptions().iter().all(|disruption| disruption.recovery.iter().all(Option::is_some))
+    }
+
     /// The sums of the messages that `side` sent, so far.
     pub(crate) fn tally(&self, side: Side) -> Tally {
         self.flow(side).tally

@@ -29,9 +29,13 @@ use script::{Kind, Step};
 use shim::Shim;
 use side::{Command, Remote, Setup};
 
+use crate::output::Failure;
+
 /// How long, after the traffic has ended, verdicts and bytes on the way are waited for.
 const DRAIN: Duration = Duration::from_secs(15);
-const DRAIN_CHECK: Duration = Duration::from_millis(10);
+/// How long the traffic goes on beyond its time, at most, if the recovery from the last disruption is not seen yet.
+const LAST_RECOVERY: Duration = Duration::from_secs(10);
+const CHECK: Duration = Duration::from_millis(10);
 
 /// One of the two peers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -72,9 +76,10 @@ impl fmt::Display for Side {
     }
 }
 
-/// Runs the demonstration for `seconds` of traffic and judges it.
-pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> io::Result<Report> {
-    let shim = Arc::new(Shim::start(seed)?);
+/// Runs the demonstration for `seconds` of traffic and judges it. What cannot be bound at its start is in the way of
+/// any other try as well; what breaks later is a failure of this one.
+pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> Result<Report, Failure> {
+    let shim = Arc::new(Shim::start(seed).map_err(Failure::local)?);
     let total = Duration::from_secs(seconds);
     let steps = script::draw(seed, total);
     let ledger = Arc::new(Ledger::new(seed));
@@ -89,8 +94,8 @@ pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> io::Result<Repor
         ledger: Arc::clone(&ledger),
         shim: Arc::clone(&shim),
     };
-    let alice = Remote::start(setup(Side::Alice)).await?;
-    let bob = Remote::start(setup(Side::Bob)).await?;
+    let alice = Remote::start(setup(Side::Alice)).await.map_err(Failure::local)?;
+    let bob = Remote::start(setup(Side::Bob)).await.map_err(Failure::local)?;
     let stage = Stage { sides: [alice, bob], shim, ledger };
     let performance = async {
         stage.play(&steps, total).await?;
@@ -101,9 +106,9 @@ pub(crate) async fn run(seed: u64, seconds: u64, view: View) -> io::Result<Repor
     let report = stage.ledger.judge(seed, seconds);
     // A side that failed knows why better than whoever noticed.
     for side in stage.sides {
-        side.join()?;
+        side.join().map_err(Failure::failed)?;
     }
-    outcome.map(|()| report)
+    outcome.map(|()| report).map_err(Failure::failed)
 }
 
 /// Everything the script acts on.
@@ -121,6 +126,7 @@ impl Stage {
             self.perform(step).await?;
         }
         sleep_until(start + total).await;
+        self.wait_for(LAST_RECOVERY, || self.ledger.has_recovered()).await;
         Ok(())
     }
 
@@ -164,14 +170,20 @@ impl Stage {
     /// Lets what is on the way arrive, and ends both endpoints.
     async fn finish(&self) -> io::Result<()> {
         self.sides.iter().for_each(|side| side.order(Command::StopSending));
-        let patience = Instant::now() + DRAIN;
-        while !self.is_settled() && Instant::now() < patience {
-            sleep(DRAIN_CHECK).await;
-        }
+        self.wait_for(DRAIN, || self.is_settled()).await;
+        self.ledger.chain().close();
         for side in &self.sides {
             side.ask(|done| Command::End { done }).await?;
         }
         Ok(())
+    }
+
+    /// Waits until it is so, but no longer than `patience`; the judgement shows what was missing.
+    async fn wait_for(&self, patience: Duration, is_so: impl Fn() -> bool) {
+        let until = Instant::now() + patience;
+        while !is_so() && Instant::now() < until {
+            sleep(CHECK).await;
+        }
     }
 
     fn is_settled(&self) -> bool {

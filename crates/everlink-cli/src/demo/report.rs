@@ -48,6 +48,15 @@ pub(crate) struct Report {
     pub(crate) stream: Stream,
     #[serde(skip)]
     without_verdict: u64,
+    /// Directions in which no message was accepted.
+    #[serde(skip)]
+    silent: u64,
+    /// Disruptions after which packets never passed again, as far as anybody saw.
+    #[serde(skip)]
+    never_over: u64,
+    /// Directions in which messages did not flow again, of disruptions that were over.
+    #[serde(skip)]
+    never_recovered: u64,
 }
 
 /// What one direction's logs say.
@@ -59,17 +68,17 @@ pub(super) struct Direction {
     pub(super) unexplained: u64,
 }
 
-/// How long it took until messages flowed again, in milliseconds.
+/// How long it took until messages flowed again, in milliseconds; nothing where nothing was seen.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Recovery {
     /// How many samples there are.
     pub(crate) n: usize,
     /// The median.
-    pub(crate) p50: f64,
+    pub(crate) p50: Option<f64>,
     /// The 99th percentile, by nearest rank.
-    pub(crate) p99: f64,
+    pub(crate) p99: Option<f64>,
     /// The longest.
-    pub(crate) max: f64,
+    pub(crate) max: Option<f64>,
 }
 
 /// What arrived of the chain of byte streams.
@@ -100,6 +109,9 @@ impl Report {
             recovery_ms: BTreeMap::new(),
             stream,
             without_verdict: 0,
+            silent: 0,
+            never_over: 0,
+            never_recovered: 0,
         }
     }
 
@@ -115,17 +127,22 @@ impl Report {
         self.out_of_order += tally.out_of_order;
         self.false_verdicts += direction.false_verdicts;
         self.without_verdict += direction.without_verdict;
+        self.silent += u64::from(tally.accepted == 0);
     }
 
     pub(super) fn add_disruptions(&mut self, disruptions: &[Disruption]) {
         let mut samples: BTreeMap<&'static str, Vec<Duration>> = BTreeMap::new();
         for disruption in disruptions {
-            let Some(passes_at) = disruption.passes_at else { continue };
+            let Some(passes_at) = disruption.passes_at else {
+                self.never_over += 1;
+                continue;
+            };
             *self.disruptions.entry(disruption.kind.name()).or_default() += 1;
             if let Some(more) = finer(disruption.kind, passes_at.saturating_sub(disruption.began_at)) {
                 *self.disruptions.entry(more).or_default() += 1;
             }
             let recoveries = disruption.recovery.iter().flatten();
+            self.never_recovered += disruption.recovery.iter().filter(|seen| seen.is_none()).count() as u64;
             samples.entry(disruption.kind.name()).or_default().extend(recoveries);
         }
         self.recovery_ms = samples.into_iter().map(|(name, samples)| (name, Recovery::of(samples))).collect();
@@ -155,18 +172,23 @@ impl Report {
         writeln!(out, "{} in doubt ({share:.2} %){explained}", grouped(self.unknown))?;
         let verdict = if self.stream.hash_ok { "every byte as written" } else { "NOT as written" };
         writeln!(out, "byte stream: {} KiB, {verdict}", grouped(self.stream.bytes >> 10))?;
-        writeln!(out, "\n{:<15}{:>5}{:>10}{:>10}{:>10}", "flowing again", "n", "median", "p99", "longest")?;
-        for (kind, recovery) in &self.recovery_ms {
-            let Recovery { n, p50, p99, max } = recovery;
-            writeln!(out, "{kind:<15}{n:>5}{p50:>7.0} ms{p99:>7.0} ms{max:>7.0} ms")?;
-        }
-        writeln!(out)?;
+        self.write_recoveries(out)?;
         let faults = self.faults();
         if faults.is_empty() {
             writeln!(out, "passed. Next, in two terminals:  everlink listen   and   everlink send TICKET")
         } else {
             writeln!(out, "FAILED: {}", faults.join("; "))
         }
+    }
+
+    fn write_recoveries(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "\n{:<15}{:>5}{:>10}{:>10}{:>10}", "flowing again", "n", "median", "p99", "longest")?;
+        for (kind, Recovery { n, p50, p99, max }) in &self.recovery_ms {
+            let [p50, p99, max] =
+                [p50, p99, max].map(|time| time.map_or("never".to_owned(), |time| format!("{time:.0} ms")));
+            writeln!(out, "{kind:<15}{n:>5}{p50:>10}{p99:>10}{max:>10}")?;
+        }
+        writeln!(out)
     }
 
     /// Why the run failed, a sentence each; none if it passed.
@@ -184,11 +206,18 @@ impl Report {
         must_be_zero(self.not_delivered, "messages were not delivered");
         must_be_zero(self.without_verdict, "messages got no verdict");
         must_be_zero(self.unknown_unexplained, "messages are in doubt though no abrupt restart explains it");
+        must_be_zero(self.silent, "directions took no message at all");
+        must_be_zero(self.never_over, "disruptions were never over");
+        must_be_zero(self.never_recovered, "times messages did not flow again in one direction");
         if self.unknown * 100 > self.accepted * MOST_UNKNOWN_PERCENT {
             faults.push(format!("{} of {} messages are in doubt", self.unknown, self.accepted));
         }
-        if !self.stream.hash_ok {
-            faults.push("the streams' bytes are not what was written".to_owned());
+        match self.stream {
+            Stream { bytes: 0, .. } => faults.push("no byte of the streams arrived".to_owned()),
+            Stream { hash_ok: false, .. } => {
+                faults.push("what arrived of the streams is not what was written".to_owned());
+            }
+            Stream { hash_ok: true, .. } => {}
         }
         faults
     }
@@ -217,9 +246,9 @@ impl Recovery {
 }
 
 /// By nearest rank, in milliseconds with one decimal.
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+fn percentile(sorted: &[Duration], percent: usize) -> Option<f64> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).map_or(0.0, |sample| (sample.as_secs_f64() * 10_000.0).round() / 10.0)
+    sorted.get(rank - 1).map(|sample| (sample.as_secs_f64() * 10_000.0).round() / 10.0)
 }
 
 #[cfg(test)]
@@ -230,8 +259,45 @@ mod tests {
     fn percentiles_are_nearest_ranks() {
         let samples = (1..=200).map(Duration::from_millis).collect();
         let recovery = Recovery::of(samples);
-        assert_eq!((recovery.n, recovery.p50, recovery.p99, recovery.max), (200, 100.0, 198.0, 200.0));
-        assert_eq!(Recovery::of(Vec::new()).max, 0.0);
+        assert_eq!(recovery.n, 200);
+        assert_eq!([recovery.p50, recovery.p99, recovery.max], [100.0, 198.0, 200.0].map(Some));
+    }
+
+    #[test]
+    fn of_no_samples_there_is_no_percentile() {
+        let text = serde_json::to_string(&Recovery::of(Vec::new())).unwrap();
+        assert_eq!(text, r#"{"n":0,"p50":null,"p99":null,"max":null}"#);
+    }
+
+    fn disruption(passes_at: Option<Duration>, recovery: [Option<Duration>; 2]) -> Disruption {
+        let (kind, side, began_at) = (Kind::Cut, super::super::Side::Alice, Duration::from_secs(1));
+        Disruption { kind, side, began_at, passes_at, recovery, waiting: 0 }
+    }
+
+    fn faults(accepted: [u64; 2], disruptions: &[Disruption], stream: Stream) -> String {
+        let mut report = Report::new(7, 45, stream);
+        for accepted in accepted {
+            let tally = Tally { accepted, delivered: accepted, ..Tally::default() };
+            report.add(&Direction { tally, ..Direction::default() });
+        }
+        report.add_disruptions(disruptions);
+        report.faults().join("; ")
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_happened_does_not_pass() {
+        let whole = Stream { bytes: 3, hash_ok: true };
+        let (later, recovered) = (Some(Duration::from_secs(2)), Some(Duration::from_millis(30)));
+        let over = disruption(later, [recovered; 2]);
+        assert_eq!(faults([9, 9], &[over], whole), "");
+        assert_eq!(faults([9, 0], &[], whole), "1 directions took no message at all");
+        assert_eq!(faults([9, 9], &[disruption(None, [None; 2])], whole), "1 disruptions were never over");
+        let one_way = disruption(later, [recovered, None]);
+        assert_eq!(faults([9, 9], &[one_way], whole), "1 times messages did not flow again in one direction");
+        let nothing = Stream { bytes: 0, hash_ok: false };
+        assert_eq!(faults([9, 9], &[], nothing), "no byte of the streams arrived");
+        let damaged = Stream { bytes: 3, hash_ok: false };
+        assert_eq!(faults([9, 9], &[], damaged), "what arrived of the streams is not what was written");
     }
 
     #[test]

@@ -16,8 +16,13 @@ use crate::output::grouped;
 const FRAME: Duration = Duration::from_millis(100);
 /// The disruptions that the picture shows, the latest ones.
 const MOST_ROWS: usize = 9;
-/// The width of the road between the two peers, in characters.
-const ROAD: usize = 52;
+/// The width of the picture, in characters. A terminal of 80 columns then breaks no line; the next picture would begin
+/// in the wrong place if it did.
+const WIDTH: usize = 79;
+/// The width of the road between the two peers.
+const ROAD: usize = 40;
+/// Names and numbers, of up to an hour of messages.
+const COLUMNS: [usize; 8] = [13, 9, 10, 8, 9, 6, 8, 13];
 
 /// How a demonstration is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,7 +96,7 @@ struct Shown {
 
 impl Scene<'_> {
     fn draw(&self, out: &mut impl Write, shown: &mut Shown) -> io::Result<()> {
-        let picture = self.picture();
+        let picture: Vec<String> = self.picture().iter().map(|line| clipped(line)).collect();
         if shown.lines > 0 {
             write!(out, "\x1b[{}A", shown.lines)?;
         }
@@ -107,12 +112,9 @@ impl Scene<'_> {
         let now = self.ledger.now();
         let disruptions = self.ledger.disruptions();
         let mut lines = vec![
-            format!(
-                "everlink demo: two peers on this machine, a bad network between them (seed {})",
-                self.seed
-            ),
+            format!("everlink demo: two peers, and a bad network between (seed {})", self.seed),
             String::new(),
-            format!("   alice {} bob      {}", road(disruptions.last()), self.clock(now)),
+            format!("   alice {} bob   {}", road(disruptions.last()), self.clock(now)),
             String::new(),
             format!("   {}", happening(now, disruptions.last())),
             String::new(),
@@ -129,19 +131,16 @@ impl Scene<'_> {
     fn clock(&self, now: Duration) -> String {
         match self.total.checked_sub(now) {
             Some(_) => format!("{:>4.1} of {} s", now.as_secs_f64(), self.total.as_secs()),
-            None => "waiting for the last verdicts".to_owned(),
+            None => "the last verdicts".to_owned(),
         }
     }
 
     fn table(&self) -> Vec<String> {
-        let mut lines = vec![format!(
-            "   {:<13}{:>10}{:>11}{:>9}{:>10}{:>7}{:>9}{:>14}",
-            "", "accepted", "delivered", "queued", "in doubt", "lost", "doubled", "out of order"
-        )];
+        let head = ["", "accepted", "delivered", "queued", "in doubt", "lost", "doubled", "out of order"];
+        let mut lines = vec![columns(&head.map(str::to_owned))];
         for side in Side::BOTH {
             let tally = self.ledger.tally(side);
-            lines.push(format!(
-                "   {:<13}{:>10}{:>11}{:>9}{:>10}{:>7}{:>9}{:>14}",
+            lines.push(columns(&[
                 format!("{side} → {}", side.other()),
                 grouped(tally.accepted),
                 grouped(tally.delivered),
@@ -150,11 +149,11 @@ impl Scene<'_> {
                 grouped(tally.lost),
                 grouped(tally.duplicated),
                 grouped(tally.out_of_order),
-            ));
+            ]));
         }
         let (passed, dropped) = self.shim.counts();
         lines.push(format!(
-            "   byte stream  {} KiB arrived in order   ·   network  {} packets passed, {} lost",
+            "   stream  {} KiB in order  ·  network  {} packets, {} lost",
             grouped(self.ledger.chain().logged() >> 10),
             grouped(passed),
             grouped(dropped),
@@ -188,6 +187,19 @@ impl Scene<'_> {
         }
         Ok(())
     }
+}
+
+/// As much of a line as fits.
+fn clipped(line: &str) -> String {
+    line.chars().take(WIDTH).collect()
+}
+
+/// A name and numbers, one below the other.
+fn columns(cells: &[String; COLUMNS.len()]) -> String {
+    let [name, numbers @ ..] = cells;
+    let [width, widths @ ..] = COLUMNS;
+    let numbers = numbers.iter().zip(widths).map(|(number, width)| format!("{number:>width$}"));
+    format!("   {name:<width$}{}", numbers.collect::<String>())
 }
 
 /// What was done, in a few words.
@@ -305,9 +317,21 @@ mod tests {
             let sleep = ledger.began(Kind::Sleep, Side::Bob);
             ledger.passes(sleep, ledger.now());
         }
-        let picture = scene(&ledger, &shim).picture();
+        for number in 0..1_200 {
+            ledger.accepted(Side::Bob, number);
+        }
+        let long = Scene { seed: u64::MAX, total: Duration::from_secs(3_600), ..scene(&ledger, &shim) };
+        let picture = long.picture();
         assert_eq!(picture.len(), height);
-        assert!(picture.len() <= 23 && picture.iter().all(|line| line.chars().count() <= 100));
+        assert!(picture.len() <= 23, "{}", picture.len());
+        for line in picture {
+            assert_eq!(clipped(&line), line, "it is {} characters wide", line.chars().count());
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_is_never_wider_than_a_terminal() {
+        assert_eq!(clipped(&"━".repeat(200)).chars().count(), 79);
     }
 
     #[test]

@@ -57,6 +57,30 @@ fn an_identity_is_never_overwritten() {
 }
 
 #[test]
+fn processes_that_make_a_key_at_once_agree_on_it() {
+    for round in 0..20 {
+        let place = Place::new(&format!("race-{round}"));
+        let makers: Vec<_> = (0..8)
+            .map(|_| place.key())
+            .map(|key| std::thread::spawn(move || key.load_or_create().map(|identity| identity.peer_id())))
+            .collect();
+        let mut made: Vec<_> = makers.into_iter().map(|maker| maker.join().unwrap().unwrap()).collect();
+        made.dedup();
+        assert_eq!(made.len(), 1);
+        let left: Vec<_> = fs::read_dir(&place.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["me.key"]);
+    }
+}
+
+#[test]
+fn a_key_that_could_not_be_made_leaves_nothing_behind() {
+    let place = Place::new("nowhere");
+    let nowhere = KeyFile::at(place.0.join("no/such/directory/me.key"));
+    assert!(matches!(nowhere.create(), Err(KeyFileError::Io { .. })));
+    assert_eq!(fs::read_dir(&place.0).unwrap().count(), 0);
+}
+
+#[test]
 fn what_is_not_a_key_says_what_was_expected() {
     let place = Place::new("malformed");
     assert!(matches!(place.key().load(), Err(KeyFileError::Missing(_))));

@@ -4,25 +4,59 @@ use std::time::Duration;
 
 use super::*;
 
-/// A ledger in which Alice sent `count` messages that all arrived and were processed.
+/// A ledger in which Alice sent `count` messages and Bob one, which all arrived and were processed, and something of
+/// the streams arrived too.
 fn processed(count: u64) -> Ledger {
     filled(Ledger::new(1), count)
 }
 
 fn filled(ledger: Ledger, count: u64) -> Ledger {
-    for number in 0..count {
-        ledger.accepted(Side::Alice, number);
-        ledger.received(Side::Alice, number);
-        ledger.settled(Side::Alice, number, Fate::Delivered);
-    }
+    (0..count).for_each(|_| exchange(&ledger, Side::Alice));
+    exchange(&ledger, Side::Bob);
+    ledger.chain().log_as_written(1_000);
     ledger
+}
+
+/// The next message of `side` arrives and is processed.
+fn exchange(ledger: &Ledger, side: Side) {
+    let number = ledger.next_number(side);
+    ledger.accepted(side, number);
+    ledger.received(side, number);
+    ledger.settled(side, number, Fate::Delivered);
+}
+
+/// Bob crashes and comes back, and messages flow again.
+fn crash(ledger: &Ledger) {
+    let restart = ledger.began(Kind::RestartAbrupt, Side::Bob);
+    ledger.passes(restart, ledger.now());
+    Side::BOTH.iter().for_each(|side| exchange(ledger, *side));
 }
 
 #[test]
 fn a_clean_run_passes() {
     let report = processed(100).judge(1, 45);
-    assert_eq!((report.accepted, report.delivered, report.lost), (100, 100, 0));
+    assert_eq!((report.accepted, report.delivered, report.lost), (101, 101, 0));
     assert_eq!(report.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_in_which_nothing_flowed_fails() {
+    assert!(!Ledger::new(1).judge(1, 45).faults().is_empty());
+}
+
+#[test]
+fn a_disruption_that_was_never_over_or_never_overcome_fails_the_run() {
+    let ledger = processed(10);
+    let cut = ledger.began(Kind::Cut, Side::Alice);
+    assert!(!ledger.has_recovered());
+    assert_eq!(ledger.judge(1, 45).faults().len(), 1);
+    ledger.passes(cut, ledger.now());
+    exchange(&ledger, Side::Alice);
+    assert!(!ledger.has_recovered());
+    assert_eq!(ledger.judge(1, 45).faults().len(), 1);
+    exchange(&ledger, Side::Bob);
+    assert!(ledger.has_recovered());
+    assert_eq!(ledger.judge(1, 45).faults(), Vec::<String>::new());
 }
 
 #[test]
@@ -38,9 +72,9 @@ fn a_message_said_to_be_processed_that_never_arrived_is_lost_and_a_lie() {
 #[test]
 fn a_message_said_not_to_be_delivered_that_arrived_is_a_lie() {
     let ledger = processed(10);
-    ledger.accepted(Side::Bob, 0);
-    ledger.received(Side::Bob, 0);
-    ledger.settled(Side::Bob, 0, Fate::NotDelivered);
+    ledger.accepted(Side::Bob, 1);
+    ledger.received(Side::Bob, 1);
+    ledger.settled(Side::Bob, 1, Fate::NotDelivered);
     let report = ledger.judge(1, 45);
     assert_eq!((report.not_delivered, report.false_verdicts), (1, 1));
 }
@@ -76,7 +110,7 @@ fn a_message_sent_again_under_its_number_counts_once() {
     ledger.received(Side::Alice, 3);
     ledger.settled(Side::Alice, 3, Fate::Delivered);
     let report = ledger.judge(1, 45);
-    assert_eq!((report.accepted, report.delivered, report.not_delivered), (4, 4, 0));
+    assert_eq!((report.accepted, report.delivered, report.not_delivered), (5, 5, 0));
     assert_eq!(report.faults(), Vec::<String>::new());
 }
 
@@ -92,8 +126,7 @@ fn doubt_is_allowed_only_shortly_before_an_abrupt_restart() {
     ledger.accepted(Side::Alice, 1_000);
     ledger.settled(Side::Alice, 1_000, Fate::Unknown);
     assert_eq!(ledger.judge(1, 45).faults().len(), 1);
-    let restart = ledger.began(Kind::RestartAbrupt, Side::Bob);
-    ledger.passes(restart, ledger.now());
+    crash(&ledger);
     assert_eq!(ledger.judge(1, 45).faults(), Vec::<String>::new());
 }
 
@@ -104,8 +137,7 @@ fn too_much_doubt_fails_even_when_it_is_explained() {
         ledger.accepted(Side::Alice, number);
         ledger.settled(Side::Alice, number, Fate::Unknown);
     }
-    let restart = ledger.began(Kind::RestartAbrupt, Side::Bob);
-    ledger.passes(restart, ledger.now());
+    crash(&ledger);
     assert_eq!(ledger.judge(1, 45).faults().len(), 1);
 }
 
