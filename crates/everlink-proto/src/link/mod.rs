@@ -3,7 +3,7 @@
 //!
 //! The link owns its parts and contains no mechanism: the life is in `lifecycle`, the choice of connection in
 //! `election`, attempts in `dial`, tries in `recover` and `ladder`, HELLO in `resume`, the end in `close` and
-//! `farewell`. After every entry `Link::update` looks at the whole once and lets each part draw its conclusions.
+//! `farewell`, when it is woken in `timers`, how it gives way in `room`. After every entry `Link::update` looks at the whole once and lets each part draw its conclusions.
 
 mod addresses;
 pub mod close;
@@ -19,7 +19,9 @@ pub mod lifecycle;
 mod receive;
 mod recover;
 mod resume;
+mod room;
 mod snapshot;
+mod timers;
 
 use core::net::SocketAddr;
 
@@ -27,6 +29,7 @@ pub(crate) use self::{
     addresses::Addresses,
     connect::{is_near, own_capabilities, suite},
     context::{Context, Outbox, Shared},
+    room::Memory,
 };
 use self::{
     close::Closing,
@@ -45,11 +48,11 @@ pub use self::{
 use crate::{
     connection::{Bound, Connection, Goodbye, Offer, Slot},
     crypto::macs::Cookie,
-    event::{Deadline, Event, Reason},
+    event::Event,
     id::PeerId,
-    session::{ChannelOptions, Continuity, EndReason, InboxItem, Phase, Session, SessionEvent, Side},
+    session::{Continuity, Phase, Session, SessionEvent, Side},
     stats::Mark,
-    time::{Instant, soonest},
+    time::Instant,
     wire::{MAX_DATAGRAM, frame::CloseCode},
 };
 
@@ -87,7 +90,8 @@ pub(crate) struct Link {
     wanted: bool,
     redial_wanted: bool,
     last_active: Instant,
-    last_heard: Instant,
+    /// When the peer was last heard, or this side woke or moved.
+    waits_since: Instant,
     /// Nothing was heard of the peer for so long that what only the peer waits for is left to it.
     peer_is_gone: bool,
     /// When the application last had to do with it.
@@ -96,27 +100,6 @@ pub(crate) struct Link {
     /// Why the next transition happens.
     cause: Cause,
     last_violation: Option<String>,
-}
-
-/// What outlives a link that gives its place away.
-#[derive(Default)]
-pub(crate) struct Memory {
-    addresses: Addresses,
-    channels: Vec<(u64, ChannelOptions)>,
-    refused_until: Option<Instant>,
-}
-
-impl Memory {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.channels.is_empty() && self.addresses.is_empty() && self.refused_until.is_none()
-    }
-
-    /// Takes hints for a peer that has no link.
-    pub(crate) fn add(&mut self, hints: &[SocketAddr]) {
-        for hint in hints {
-            self.addresses.add(*hint);
-        }
-    }
 }
 
 impl Link {
@@ -150,7 +133,7 @@ impl Link {
             wanted: false,
             redial_wanted: false,
             last_active: ctx.now,
-            last_heard: ctx.now,
+            waits_since: ctx.now,
             peer_is_gone: false,
             last_used: ctx.now,
             history: History::default(),
@@ -189,35 +172,6 @@ impl Link {
         self.session.phase() != Phase::Absent || self.session.owes()
     }
 
-    /// When it was used last, if nothing would be lost with this link. A close that is under way is needed, too, and so
-    /// is the memory of a process that was left (SPEC 8.2).
-    pub(crate) fn idle_since(&self) -> Option<Instant> {
-        let since = self.last_active.max(self.last_used);
-        let is_free = !self.is_needed() && self.switch_settles.is_none();
-        (is_free && self.session.is_free_of_debt(self.peer_is_gone)).then_some(since)
-    }
-
-    /// The application has to do with it.
-    pub(crate) const fn note_use(&mut self, now: Instant) {
-        self.last_used = now;
-    }
-
-    /// What the application said of the peer, and where it was found: to be handed to the next link with it.
-    pub(crate) fn memory(&self) -> Memory {
-        let (addresses, channels) = (self.addresses.clone(), self.session.channel_options());
-        Memory { addresses, channels, refused_until: self.refused_until }
-    }
-
-    /// Goes on with what was known when the link gave its place away, in sessions of other numbers.
-    pub(crate) fn remember(&mut self, memory: Memory) {
-        self.addresses = memory.addresses;
-        self.refused_until = memory.refused_until;
-        for (channel, options) in memory.channels {
-            // They were taken before, so they are within the bound.
-            let _ = self.session.set_channel(channel, options);
-        }
-    }
-
     /// Whether our side has asked for the end of the session and it has not come yet.
     pub(crate) fn is_closing(&self) -> bool {
         !self.closing.is_open()
@@ -247,47 +201,9 @@ impl Link {
         self.cause = Cause::Accepted;
     }
 
-    /// Gives its place to another link, to which this one owes nothing. Tells how the session ended, if there was one.
-    pub(crate) fn evict(&mut self, ctx: &mut Context<'_>) -> Option<EndReason> {
-        self.cause = Cause::Evicted;
-        self.forget(ctx);
-        self.session.end(EndReason::Evicted, None);
-        self.update(ctx);
-        match self.session.recv() {
-            Some(InboxItem::SessionEnded(reason)) => Some(reason),
-            _ => None,
-        }
-    }
-
-    /// Says goodbye for good.
-    pub(crate) fn forget(&mut self, ctx: &mut Context<'_>) {
-        if let Some(key) = self.election.winner() {
-            let received = self.session.positions().collect();
-            self.say_goodbye(key, received, Goodbye::of(CloseCode::Idle));
-            self.write_last_words(ctx, key);
-        }
-        let all: Vec<_> = self.connections.iter().map(|it| it.key).collect();
-        for key in all {
-            self.drop_connection(ctx, key);
-        }
-        self.stop_dialling(ctx);
-    }
-
-    /// All that a connection still has to say goes out now; there will be no other time.
-    fn write_last_words(&mut self, ctx: &mut Context<'_>, key: ConnectionKey) {
-        let Some(connection) = self.connection_mut(key) else { return };
-        for _ in 0..MOST_LAST_WORDS {
-            let mut last_words = Vec::new();
-            let slot = Slot { to: None, size: FULL };
-            let to = connection.write_packet(ctx.now, &mut ctx.shared.rng, None, slot, &mut last_words);
-            let Some(to) = to else { return };
-            ctx.shared.outbox.push(to, &last_words);
-        }
-    }
-
     /// Lets every part draw its conclusions. Called after every entry.
     pub(crate) fn update(&mut self, ctx: &mut Context<'_>) {
-        self.peer_is_gone = ctx.now.saturating_since(self.last_heard) >= ctx.shared.config.idle_keys;
+        self.peer_is_gone = ctx.now.saturating_since(self.waits_since) >= ctx.shared.config.idle_keys;
         self.give_up_doubtful_ones();
         self.step_close(ctx);
         self.ask_if_still_there(ctx);
@@ -361,105 +277,6 @@ impl Link {
         }
     }
 
-    /// When something is due, and why.
-    pub(crate) fn poll_timeout(&self, ctx: &Context<'_>) -> Option<Deadline> {
-        let mut first = None;
-        let mut consider = |at: Option<Instant>, reason| {
-            first = soonest(first, at.map(|at| Deadline { at, reason }));
-        };
-        for connection in &self.connections {
-            if connection.is_spent() {
-                // It can serve no deadline any more.
-                consider(Some(ctx.now), Reason::Drain);
-                continue;
-            }
-            consider(connection.path.recovery.poll_timeout(), Reason::Recovery);
-            let proved = connection.path.migration.is_proved();
-            consider(connection.path.acks.deadline().filter(|_| proved), Reason::Ack);
-            consider(connection.paced_until, Reason::Pace);
-            consider(soonest(connection.ends_at(), connection.prove_by), Reason::Drain);
-            consider(connection.farewell.as_ref().and_then(|farewell| farewell.again_at), Reason::Close);
-        }
-        consider(self.question_at, Reason::Question);
-        consider(self.ladder.as_ref().and_then(Ladder::deadline), Reason::Ladder);
-        consider(self.attempt_deadline(), Reason::Attempt);
-        consider(self.check.map(|check| check.until), Reason::Check);
-        consider(self.switch_settles, Reason::Check);
-        consider(self.close_until, Reason::Close);
-        if self.refused_until.is_some() && self.is_needed() {
-            consider(self.refused_until, Reason::Refusal);
-        }
-        if self.winner().is_some() && !self.is_needed() {
-            consider(Some(self.last_active + ctx.shared.config.idle_keys), Reason::Idle);
-        } else if !self.peer_is_gone && self.session.phase() != Phase::Absent {
-            consider(Some(self.last_heard + ctx.shared.config.idle_keys), Reason::Idle);
-        }
-        first
-    }
-
-    /// Does what is due.
-    pub(crate) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
-        let now = ctx.now;
-        let mut settled = Vec::new();
-        for connection in &mut self.connections {
-            let trusted = !connection.path.is_suspect();
-            connection.on_recovery_timeout(now, &mut settled);
-            connection.paced_until = connection.paced_until.filter(|at| *at > now);
-            connection.repeat_farewell_if_due(now);
-            if trusted && connection.path.is_suspect() {
-                ctx.shared.stats.mark(Mark::Silence);
-                self.cause = Cause::Silence;
-            }
-        }
-        self.settle(settled);
-        self.handle_attempt_timeouts(ctx);
-        if self.check.is_some_and(|check| check.until <= now) {
-            self.end_check(ctx, false);
-        }
-        if self.switch_settles.take_if(|at| *at <= now).is_some() {
-            self.continuity.on_switch_settled();
-        }
-        self.refused_until = self.refused_until.filter(|until| *until > now);
-        self.drop_ended(ctx);
-        self.drop_full(ctx);
-        self.wipe_idle_keys(ctx);
-        self.climb(ctx);
-    }
-
-    fn drop_ended(&mut self, ctx: &mut Context<'_>) {
-        let ended: Vec<_> = self
-            .connections
-            .iter()
-            .filter(|it| soonest(it.ends_at(), it.prove_by).is_some_and(|at| at <= ctx.now))
-            .map(|it| it.key)
-            .collect();
-        for key in ended {
-            self.drop_connection(ctx, key);
-        }
-    }
-
-    /// A connection that cannot send any more is over, and whoever needs one makes another.
-    fn drop_full(&mut self, ctx: &mut Context<'_>) {
-        let full: Vec<_> = self.connections.iter().filter(|it| it.is_spent()).map(|it| it.key).collect();
-        for key in full {
-            self.cause = Cause::Silence;
-            self.drop_connection(ctx, key);
-        }
-    }
-
-    /// A link idle for long keeps its session and forgets its keys (SPEC 6.6).
-    fn wipe_idle_keys(&mut self, ctx: &mut Context<'_>) {
-        let used = ctx.now < self.last_active + ctx.shared.config.idle_keys || self.is_needed();
-        if used || self.connections.is_empty() {
-            return;
-        }
-        self.cause = Cause::KeysExpired;
-        let all: Vec<_> = self.connections.iter().map(|it| it.key).collect();
-        for key in all {
-            self.drop_connection(ctx, key);
-        }
-    }
-
     /// Appends one datagram, if this link has anything to say, and tells where it goes.
     pub(crate) fn write_packet(
         &mut self,
@@ -499,10 +316,6 @@ impl Link {
     }
 }
 
-/// Datagrams in which a link that gives way says goodbye: 256 channels have a RECEIVED each, at most 30 bytes, and a
-/// challenge may be due before.
-const MOST_LAST_WORDS: usize = 8;
-
 /// The largest batch entry: a full datagram.
 pub(crate) const FULL: usize = MAX_DATAGRAM;
 
@@ -510,12 +323,5 @@ impl Context<'_> {
     pub(crate) fn next_connection_key(&mut self) -> ConnectionKey {
         self.shared.connections_made += 1;
         ConnectionKey(self.shared.connections_made)
-    }
-}
-
-impl Connection {
-    /// Whether it can send no more: its peer has left too much unanswered (SPEC 6.1), or its key is used up.
-    fn is_spent(&self) -> bool {
-        self.path.recovery.is_full() || self.keys.is_spent()
     }
 }

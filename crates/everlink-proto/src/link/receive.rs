@@ -65,7 +65,7 @@ impl Link {
         connection.last_heard = ctx.now;
         connection.path.on_authentic(ctx.now, from, opened.number, datagram.len(), &mut ctx.shared.rng);
         self.last_active = ctx.now;
-        self.last_heard = ctx.now;
+        self.waits_since = ctx.now;
         // The peer is there: an outage may be over, so the next try is due.
         if let Some(ladder) = self.ladder.as_mut().filter(|_| self.state.is_suspect()) {
             ladder.pull_probe(ctx.now);

@@ -27,6 +27,7 @@ impl Link {
     /// Every path is in doubt: the process slept, or the network changed (SPEC 6.2).
     pub(crate) fn doubt(&mut self, ctx: &mut Context<'_>, cause: Cause) {
         self.cause = cause;
+        self.waits_since = ctx.now;
         for connection in &mut self.connections {
             connection.path.suspect(ctx.now);
         }
