@@ -81,12 +81,12 @@ impl Shared {
 
     /// A call of the application: `f` under the lock, and then whatever follows from it.
     pub(crate) fn turn<R>(&self, f: impl FnOnce(&mut Turn<'_>) -> R) -> Result<R, EndpointFailed> {
-        self.guarded(|| self.take_turn(f, Visitor::Caller))
+        self.guarded(|wakes| self.take_turn(f, Visitor::Caller, wakes))
     }
 
     /// The same for the driver.
     pub(crate) fn driver_turn<R>(&self, f: impl FnOnce(&mut Turn<'_>) -> R) -> Result<R, EndpointFailed> {
-        self.guarded(|| self.take_turn(f, Visitor::Driver))
+        self.guarded(|wakes| self.take_turn(f, Visitor::Driver, wakes))
     }
 
     /// Looks at, or changes, what needs neither the core's attention nor the network's.
@@ -96,7 +96,7 @@ impl Shared {
 
     /// Goes on with a batch that did not fit into the socket before.
     pub(crate) fn send_backlog(&self) -> Result<(), EndpointFailed> {
-        self.guarded(|| {
+        self.guarded(|_| {
             if let Some(batch) = self.with_state(State::take_backlog) {
                 self.send_out(batch, Visitor::Driver);
             }
@@ -137,17 +137,25 @@ impl Shared {
         self.clock.now()
     }
 
-    /// A panic of the core, of the socket, or of the clock breaks the endpoint, not its caller.
-    fn guarded<R>(&self, f: impl FnOnce() -> Result<R, EndpointFailed>) -> Result<R, EndpointFailed> {
-        catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(self.fail(panicked(panic))))
+    /// A panic of the core, of the socket, or of the clock breaks the endpoint, not its caller. Whoever was to be woken
+    /// is woken all the same: what it waited for has happened, and nobody else would tell it.
+    fn guarded<R>(
+        &self,
+        f: impl FnOnce(&mut Wakes) -> Result<R, EndpointFailed>,
+    ) -> Result<R, EndpointFailed> {
+        let mut wakes = Wakes::default();
+        let result = catch_unwind(AssertUnwindSafe(|| f(&mut wakes)));
+        let result = result.unwrap_or_else(|panic| Err(self.fail(panicked(panic))));
+        wakes.deliver();
+        result
     }
 
     fn take_turn<R>(
         &self,
         f: impl FnOnce(&mut Turn<'_>) -> R,
         visitor: Visitor,
+        wakes: &mut Wakes,
     ) -> Result<R, EndpointFailed> {
-        let mut wakes = Wakes::default();
         let (result, batch, ring) = {
             let mut state = match self.state.lock() {
                 Ok(state) => state,
@@ -158,7 +166,7 @@ impl Shared {
             };
             state.alive()?;
             let now = self.clock.now();
-            let result = state.turn(now, &self.receipts, &mut wakes, f);
+            let result = state.turn(now, &self.receipts, wakes, f);
             let batch = state.first_batch(now, visitor, self.socket.max_segments());
             (result, batch, visitor == Visitor::Caller && state.needs_driver())
         };

@@ -5,9 +5,13 @@ mod common;
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use common::{Frail, builder, endpoint};
-use everlink::{Endpoint, EndpointFailed, FailureCause, Identity, PeerId, RecvError, SendError};
+use everlink::{
+    Config, Endpoint, EndpointFailed, FailureCause, Identity, NotDelivered, PeerId, RecvError, SendError,
+    Verdict,
+};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -128,4 +132,18 @@ fn an_abort_ends_every_wait() {
         },
     );
     assert_eq!(causes, vec![FailureCause::Aborted; 7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_about_to_be_woken_when_something_panicked_is_woken() {
+    let (socket, faults) = Frail::bind();
+    let config = Config { linger: Duration::ZERO, ..Config::default() };
+    let endpoint = builder(1).socket(socket).config(config).start().await.unwrap();
+    let link = endpoint.link(nobody());
+    let waiting = tokio::spawn(link.send("never").await.unwrap().verdict());
+    tokio::task::yield_now().await;
+    faults.panic_before_send.store(true, Ordering::SeqCst);
+    link.close(0, ""); // Gives the verdict, and then breaks.
+    let verdict = tokio::time::timeout(Duration::from_secs(1), waiting).await.expect("it was not woken");
+    assert_eq!(verdict.unwrap(), Ok(Verdict::NotDelivered(NotDelivered::Closed)));
 }

@@ -58,6 +58,8 @@ pub(crate) struct Faults {
     pub(crate) dead: AtomicBool,
     /// The next receive panics.
     pub(crate) panic: AtomicBool,
+    /// The next send panics while the endpoint prepares it.
+    pub(crate) panic_before_send: AtomicBool,
     pub(crate) rebinds: AtomicUsize,
 }
 
@@ -100,6 +102,7 @@ impl Socket for Frail {
     }
 
     fn max_segments(&self) -> usize {
+        assert!(!self.faults.panic_before_send.load(Ordering::SeqCst), "the socket broke");
         self.inner.max_segments()
     }
 
