@@ -29,6 +29,7 @@ mod waits;
 mod watch;
 
 use outbox::Outgoing;
+use state::Sent;
 pub(crate) use state::{Life, State, Turn};
 pub(crate) use waits::{Receiver, Waits};
 pub use watch::{Notice, StateChange};
@@ -96,9 +97,9 @@ impl Shared {
 
     /// Goes on with a batch that did not fit into the socket before.
     pub(crate) fn send_backlog(&self) -> Result<(), EndpointFailed> {
-        self.guarded(|_| {
+        self.guarded(|wakes| {
             if let Some(batch) = self.with_state(State::take_backlog) {
-                self.send_out(batch, Visitor::Driver);
+                self.send_out(batch, Visitor::Driver, wakes);
             }
             Ok(())
         })
@@ -167,12 +168,12 @@ impl Shared {
             state.alive()?;
             let now = self.clock.now();
             let result = state.turn(now, &self.receipts, wakes, f);
-            let batch = state.first_batch(now, visitor, self.socket.max_segments());
+            let batch = state.first_batch(now, visitor, self.socket.max_segments(), &self.receipts, wakes);
             (result, batch, visitor == Visitor::Caller && state.needs_driver())
         };
         wakes.deliver();
         match batch {
-            Some(batch) => self.send_out(batch, visitor),
+            Some(batch) => self.send_out(batch, visitor, wakes),
             None if ring => self.bell.ring(),
             None => {}
         }
@@ -180,7 +181,7 @@ impl Shared {
     }
 
     /// Sends `batch` and what follows it, as much as the visitor may.
-    fn send_out(&self, batch: Outgoing, visitor: Visitor) {
+    fn send_out(&self, batch: Outgoing, visitor: Visitor, wakes: &mut Wakes) {
         let mut batches = visitor.batches();
         let mut next = Some(batch);
         while let Some(mut batch) = next.take() {
@@ -188,9 +189,11 @@ impl Shared {
             let error = self.send_batch(&mut batch).err();
             let mut state = self.lock();
             let more = (batches > 0).then(|| self.socket.max_segments());
-            next = state.after_send(self.clock.now(), visitor, batch, error, more);
+            let sent = Sent { visitor, batch, error };
+            next = state.after_send(self.clock.now(), sent, more, &self.receipts, wakes);
             let ring = more.is_none() || (visitor == Visitor::Caller && state.needs_driver());
             drop(state);
+            wakes.deliver();
             if next.is_none() && ring {
                 self.bell.ring();
             }

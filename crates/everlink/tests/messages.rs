@@ -6,10 +6,11 @@ mod common;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::{endpoint, next_message, pair};
-use everlink::{Endpoint, Identity, ItemKind, LinkState, RecvError, SendError, Verdict};
+use everlink::{Endpoint, Identity, ItemKind, LinkState, RecvError, SendError, StreamError, Verdict};
 
 /// Polls once.
 async fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -156,6 +157,25 @@ async fn dropping_the_last_handle_delivers_what_was_accepted() {
     drop(a);
     assert_eq!(next_message(&b).await.body, "last words");
     assert_eq!(receipt.verdict().await, Ok(Verdict::Delivered));
+}
+
+/// The end of a link that was never used follows from no datagram and no deadline.
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_ends_every_wait_though_nothing_was_ever_sent() {
+    let a = endpoint(1).await;
+    let link = a.link(Identity::from_seed(&[9; 32]).peer_id());
+    a.add_addresses(link.peer(), &["127.0.0.1:9".parse().unwrap()]);
+    let (mut receiver, mut watcher) = (link.receiver().unwrap().unwrap(), link.watch());
+    let waiting = tokio::spawn(async move {
+        let (received, accepted, changed) =
+            tokio::join!(receiver.recv(), link.accept_stream(), watcher.changed());
+        assert_eq!(received.unwrap_err(), RecvError::Stopped);
+        assert_eq!(accepted.unwrap_err(), StreamError::Stopped);
+        assert_eq!(changed.unwrap_err(), RecvError::Stopped);
+    });
+    tokio::task::yield_now().await; // They wait, and the driver comes to rest.
+    drop(a);
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("nobody was woken").unwrap();
 }
 
 #[tokio::test]
