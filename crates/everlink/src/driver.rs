@@ -200,7 +200,7 @@ impl Future for Driver {
             }
             Ok(Err(_told_everybody)) => Poll::Ready(()),
             Err(panic) => {
-                this.shared.fail(panicked(panic));
+                this.shared.break_down(panicked(panic));
                 Poll::Ready(())
             }
         }

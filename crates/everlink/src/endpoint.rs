@@ -114,7 +114,8 @@ impl Endpoint {
     }
 
     /// Ends at once, as a crash would: nothing is flushed, nobody is told, and every call that waits
-    /// ends with [`EndpointFailed`].
+    /// ends with [`EndpointFailed`]. Only receipts get their verdicts: `Unknown` for what was on its way, `NotDelivered`
+    /// for what was not.
     pub fn abort(&self) {
         self.shared().fail(FailureCause::Aborted);
     }

@@ -98,21 +98,29 @@ impl Shared {
     /// Goes on with a batch that did not fit into the socket before.
     pub(crate) fn send_backlog(&self) -> Result<(), EndpointFailed> {
         self.guarded(|wakes| {
-            if let Some(batch) = self.with_state(State::take_backlog) {
+            let backlog = self.living()?.take_backlog();
+            if let Some(batch) = backlog {
                 self.send_out(batch, Visitor::Driver, wakes);
             }
             Ok(())
         })
     }
 
-    /// Ends everything and everybody's wait, unless it has ended before.
+    /// Ends everything and everybody's wait, unless it has ended before. What was accepted gets its verdict first.
     pub(crate) fn fail(&self, cause: FailureCause) -> EndpointFailed {
-        let mut wakes = Wakes::default();
-        let failure = self.with_state(|state| {
-            let failure = state.fail(EndpointFailed { cause }, &mut wakes);
-            self.receipts.fail(&failure, &mut wakes);
-            failure
+        let failed = self.guarded(|wakes| {
+            let mut state = self.living()?;
+            state.settle_everything(&self.receipts, wakes);
+            Ok(self.end(&mut state, cause, wakes))
         });
+        self.bell.ring();
+        failed.unwrap_or_else(|failed_before| failed_before)
+    }
+
+    /// The same after a panic: the core may be in any state, and is not asked for verdicts.
+    pub(crate) fn break_down(&self, cause: FailureCause) -> EndpointFailed {
+        let mut wakes = Wakes::default();
+        let failure = self.end(&mut self.lock(), cause, &mut wakes);
         wakes.deliver();
         self.bell.ring();
         failure
@@ -146,7 +154,7 @@ impl Shared {
     ) -> Result<R, EndpointFailed> {
         let mut wakes = Wakes::default();
         let result = catch_unwind(AssertUnwindSafe(|| f(&mut wakes)));
-        let result = result.unwrap_or_else(|panic| Err(self.fail(panicked(panic))));
+        let result = result.unwrap_or_else(|panic| Err(self.break_down(panicked(panic))));
         wakes.deliver();
         result
     }
@@ -158,14 +166,7 @@ impl Shared {
         wakes: &mut Wakes,
     ) -> Result<R, EndpointFailed> {
         let (result, batch, ring) = {
-            let mut state = match self.state.lock() {
-                Ok(state) => state,
-                Err(poisoned) => {
-                    drop(poisoned);
-                    return Err(self.fail(FailureCause::Panicked("in another thread".into())));
-                }
-            };
-            state.alive()?;
+            let mut state = self.living()?;
             let now = self.clock.now();
             let result = state.turn(now, &self.receipts, wakes, f);
             let batch = state.first_batch(now, visitor, self.socket.max_segments(), &self.receipts, wakes);
@@ -206,6 +207,22 @@ impl Shared {
             batch.advance(taken.max(1));
         }
         Ok(())
+    }
+
+    fn end(&self, state: &mut State, cause: FailureCause, wakes: &mut Wakes) -> EndpointFailed {
+        let failure = state.fail(EndpointFailed { cause }, wakes);
+        self.receipts.fail(&failure, wakes);
+        failure
+    }
+
+    /// The state, if the endpoint has not failed and nobody panicked while holding it.
+    fn living(&self) -> Result<MutexGuard<'_, State>, EndpointFailed> {
+        let state = self.state.lock().map_err(|poisoned| {
+            drop(poisoned);
+            self.break_down(FailureCause::Panicked("in another thread".into()))
+        })?;
+        state.alive()?;
+        Ok(state)
     }
 
     /// The state, even if somebody panicked while holding it: only to end everything, or to read.

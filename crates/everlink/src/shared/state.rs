@@ -185,7 +185,7 @@ impl State {
     }
 
     /// The thread that sent `batch` comes back, with an error if there was one. Gives it another
-    /// batch if it has any left to send.
+    /// batch if it has any left to send. After a failure there is none, and no core to ask.
     pub(super) fn after_send(
         &mut self,
         now: Instant,
@@ -194,6 +194,7 @@ impl State {
         receipts: &Receipts,
         wakes: &mut Wakes,
     ) -> Option<Outgoing> {
+        self.alive().ok()?;
         let Sent { visitor, batch, error } = sent;
         if visitor == Visitor::Caller {
             self.outbox.caller_sent(now);
@@ -274,6 +275,12 @@ impl State {
     /// Messages by peer that the stop left undelivered.
     pub(crate) fn undelivered(&self) -> BTreeMap<PeerId, u64> {
         self.undelivered.clone()
+    }
+
+    /// Gives every message its verdict that has none, and sends nothing any more.
+    pub(super) fn settle_everything(&mut self, receipts: &Receipts, wakes: &mut Wakes) {
+        self.core.fail();
+        self.take_events(receipts, wakes);
     }
 
     pub(super) fn fail(&mut self, failure: EndpointFailed, wakes: &mut Wakes) -> EndpointFailed {
