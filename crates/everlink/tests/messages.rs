@@ -132,6 +132,15 @@ async fn a_send_that_is_dropped_while_it_waits_sent_nothing_and_lets_the_next_go
 }
 
 #[tokio::test]
+#[should_panic(expected = "polled after completion")]
+async fn a_send_that_is_polled_after_it_was_ready_sends_nothing_again() {
+    let (a, b) = pair().await;
+    let mut sending = pin!(a.link(b.peer_id()).send("once"));
+    assert!(poll_once(sending.as_mut()).await.is_ready());
+    let _ = poll_once(sending.as_mut()).await;
+}
+
+#[tokio::test]
 async fn stopping_delivers_what_was_accepted_and_then_refuses() {
     let (a, b) = pair().await;
     let link = a.link(b.peer_id());
