@@ -29,7 +29,7 @@ const DEFAULT_CHANNEL: u64 = 0;
 /// A link is never closed, stale or lost. It connects when something is to be sent, again whenever
 /// it has to, and holds nothing before its first use. Clones are the same link, and so is what
 /// another call of [`Endpoint::link`](crate::Endpoint::link) gives; dropping one does nothing. Links
-/// do not keep the endpoint: after the last [`Endpoint`](crate::Endpoint) is dropped, sends answer
+/// keep neither the endpoint nor its sockets: after the last [`Endpoint`](crate::Endpoint) is dropped, sends answer
 /// [`SendError::Stopped`].
 #[derive(Clone)]
 pub struct Link {

@@ -20,7 +20,7 @@ use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::error::{EndpointFailed, FailureCause};
 use crate::receipt::Receipts;
-use crate::socket::{Rebind, Socket};
+use crate::socket::{Closable, Rebind, Socket};
 use crate::wait::Wakes;
 
 mod outbox;
@@ -57,7 +57,7 @@ impl Visitor {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) peer_id: PeerId,
-    pub(crate) socket: Box<dyn Socket>,
+    pub(crate) socket: Closable,
     pub(crate) receipts: Receipts,
     pub(crate) bell: Bell,
     clock: Arc<dyn Clock>,
@@ -72,7 +72,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             peer_id: core.peer_id(),
-            socket,
+            socket: Closable::new(socket),
             receipts: Receipts::default(),
             bell: Bell::default(),
             clock,
@@ -107,7 +107,9 @@ impl Shared {
     }
 
     /// Ends everything and everybody's wait, unless it has ended before. What was accepted gets its verdict first.
+    /// Whoever hears of the end finds the socket closed.
     pub(crate) fn fail(&self, cause: FailureCause) -> EndpointFailed {
+        self.socket.close();
         let failed = self.guarded(|wakes| {
             let mut state = self.living()?;
             state.settle_everything(&self.receipts, wakes);
@@ -119,6 +121,7 @@ impl Shared {
 
     /// The same after a panic: the core may be in any state, and is not asked for verdicts.
     pub(crate) fn break_down(&self, cause: FailureCause) -> EndpointFailed {
+        self.socket.close();
         let mut wakes = Wakes::default();
         let failure = self.end(&mut self.lock(), cause, &mut wakes);
         wakes.deliver();
@@ -128,6 +131,7 @@ impl Shared {
 
     /// The driver ends in order: nobody will be woken again.
     pub(crate) fn finish(&self) {
+        self.socket.close();
         let mut wakes = Wakes::default();
         self.with_state(|state| {
             state.finish(&mut wakes);

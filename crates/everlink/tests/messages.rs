@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{endpoint, next_message, pair};
-use everlink::{Endpoint, Identity, ItemKind, LinkState, RecvError, SendError, StreamError, Verdict};
+use everlink::{
+    Endpoint, Identity, ItemKind, LinkState, RecvError, SendError, StopReport, StreamError, Verdict,
+};
 
 /// Polls once.
 async fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -157,6 +159,22 @@ async fn stopping_delivers_what_was_accepted_and_then_refuses() {
         }
     };
     assert_eq!(ended, RecvError::Stopped);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_ended_has_left_its_port_though_handles_live_on() {
+    for abruptly in [false, true] {
+        let a = endpoint(1).await;
+        let link = a.link(Identity::from_seed(&[9; 32]).peer_id());
+        let at = a.local_addrs()[0];
+        if abruptly {
+            a.abort();
+        } else {
+            assert_eq!(a.stop().await, Ok(StopReport::default()));
+        }
+        std::net::UdpSocket::bind(at).unwrap();
+        assert!(a.local_addrs().is_empty() && link.try_send("x").is_err());
+    }
 }
 
 #[tokio::test]

@@ -78,6 +78,11 @@ impl Turn<'_> {
         matches!(self.life, Life::Said | Life::Stopped | Life::Failed(_))
     }
 
+    /// All is said and sent, and the socket is closed.
+    pub(crate) fn has_stopped(&self) -> bool {
+        *self.life == Life::Stopped
+    }
+
     pub(crate) fn stop(&mut self) {
         if *self.life == Life::Running {
             *self.life = Life::Stopping;
