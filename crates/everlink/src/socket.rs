@@ -91,6 +91,7 @@ pub trait Socket: Send + Sync + fmt::Debug + 'static {
     /// The addresses it is bound to. An unspecified IP address stands for all of the machine.
     fn local_addrs(&self) -> Vec<SocketAddr>;
 
-    /// Binds again and tells whether anything was replaced.
+    /// Binds again and tells whether anything was replaced. What could not be is dead; it is an error only if nothing
+    /// was. The driver asks for what is dead until nothing is.
     fn rebind(&self, which: Rebind) -> io::Result<bool>;
 }

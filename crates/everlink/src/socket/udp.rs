@@ -101,14 +101,16 @@ impl Socket for UdpSockets {
     }
 
     fn rebind(&self, which: Rebind) -> io::Result<bool> {
-        let mut replaced = false;
+        let (mut replaced, mut failure) = (false, None);
         for half in self.halves() {
             if which == Rebind::All || half.dead.load(Ordering::Acquire) {
-                half.rebind()?;
-                replaced = true;
+                match half.rebind() {
+                    Ok(()) => replaced = true,
+                    Err(error) => failure = Some(error),
+                }
             }
         }
-        Ok(replaced)
+        failure.filter(|_| !replaced).map_or(Ok(replaced), Err)
     }
 }
 
@@ -135,13 +137,13 @@ impl Half {
         Ok(Self { bound: RwLock::new(Some(bound)), address, dead: AtomicBool::new(false) })
     }
 
-    /// Binds the same port again, or any if it was taken in between.
+    /// Binds the same port again, or any if it was taken in between. Dead if that fails.
     fn rebind(&self) -> io::Result<()> {
         let mut bound = self.bound.write().unwrap_or_else(PoisonError::into_inner);
         let address = self.local_addr();
+        self.dead.store(true, Ordering::Release);
         *bound = None; // The port is free only once the old socket is closed.
-        let fresh = Bound::new(address).or_else(|_| Bound::new(SocketAddr::new(address.ip(), 0)));
-        let fresh = fresh.inspect_err(|_| self.dead.store(true, Ordering::Release))?;
+        let fresh = Bound::new(address).or_else(|_| Bound::new(SocketAddr::new(address.ip(), 0)))?;
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = fresh.io.local_addr()?;
         *bound = Some(fresh);
         self.dead.store(false, Ordering::Release);

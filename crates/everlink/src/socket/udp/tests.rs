@@ -58,6 +58,19 @@ async fn only_dead_sockets_are_bound_again_when_nothing_changed() {
 }
 
 #[tokio::test]
+async fn a_half_that_cannot_be_bound_again_does_not_keep_the_other_from_it() {
+    let bind = || Half::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = bind();
+    let at = std::mem::replace(&mut *gone.address.lock().unwrap(), "192.0.2.1:0".parse().unwrap());
+    let sockets = UdpSockets { v4: Some(gone), v6: Some(bind()), v6_first: AtomicBool::new(false) };
+    assert!(sockets.rebind(Rebind::All).unwrap(), "one was replaced");
+    assert!(sockets.rebind(Rebind::Dead).is_err(), "the other is tried again alone");
+    *sockets.v4.as_ref().unwrap().address.lock().unwrap() = at;
+    assert!(sockets.rebind(Rebind::Dead).unwrap());
+    assert!(!sockets.rebind(Rebind::Dead).unwrap(), "nothing is dead any more");
+}
+
+#[tokio::test]
 async fn a_destination_out_of_reach_leaves_a_socket_bound_to_all_addresses_alive() {
     let no_address = io::Error::from(ErrorKind::AddrNotAvailable);
     let everywhere = UdpSockets::bind(&["0.0.0.0:0".parse().unwrap()]).unwrap();
