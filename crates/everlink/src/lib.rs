@@ -8,10 +8,10 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use everlink::{Endpoint, Identity, ItemKind};
+//! use everlink::{Endpoint, ItemKind};
 //!
-//! let alice = Endpoint::builder().identity(Identity::from_seed(&[1; 32])).start().await?;
-//! let bob = Endpoint::builder().identity(Identity::from_seed(&[2; 32])).start().await?;
+//! let alice = Endpoint::builder().start().await?; // a new identity; key_file(path) keeps one
+//! let bob = Endpoint::builder().start().await?;
 //!
 //! let receipt = alice.add_ticket(&bob.ticket()).send("hello").await?;
 //! loop {

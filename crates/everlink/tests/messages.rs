@@ -238,10 +238,17 @@ async fn nobody_sends_to_itself_or_to_what_is_no_key() {
 }
 
 #[test]
-fn an_endpoint_needs_an_identity_and_a_runtime() {
-    let outside = common::block_on_nothing(Endpoint::builder().identity(common::identity(1)).start());
+fn an_endpoint_needs_a_runtime() {
+    let outside = common::block_on_nothing(Endpoint::builder().start());
     assert!(matches!(outside, Err(everlink::StartError::NoRuntime)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let nobody = runtime.block_on(Endpoint::builder().start());
-    assert!(matches!(nobody, Err(everlink::StartError::NoIdentity)));
+}
+
+#[tokio::test]
+async fn an_endpoint_without_an_identity_is_somebody_new() {
+    let start = || Endpoint::builder().bind("127.0.0.1:0".parse().unwrap()).start();
+    let (a, b) = (start().await.unwrap(), start().await.unwrap());
+    assert_ne!(a.peer_id(), b.peer_id());
+    drop(a.add_ticket(&b.ticket()).send("hello").await.unwrap());
+    let message = next_message(&b).await;
+    assert_eq!((message.peer, &message.body[..]), (a.peer_id(), &b"hello"[..]));
 }
