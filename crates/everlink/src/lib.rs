@@ -50,6 +50,11 @@ mod stream;
 mod wait;
 mod watch;
 
+/// What another [`Provider`] is made of.
+pub mod crypto {
+    pub use everlink_proto::crypto::{HeaderKey, OpenError, PacketKey, Suite, TAG_LEN};
+}
+
 pub use bridge::NetworkBridge;
 pub use builder::Builder;
 pub use endpoint::{Endpoint, StopReport};
@@ -63,14 +68,20 @@ pub use shared::{Notice, StateChange};
 pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use watch::Watcher;
 
+pub use everlink_proto::crypto::Provider;
 pub use everlink_proto::crypto::identity::Identity;
+pub use everlink_proto::crypto::keys::KeyLimits;
+pub use everlink_proto::crypto::noise::Network;
+pub use everlink_proto::event::Reason;
 pub use everlink_proto::id::{PeerId, PeerIdError};
-pub use everlink_proto::link::history::Cause;
+pub use everlink_proto::link::history::{Cause, Transition};
 pub use everlink_proto::link::lifecycle::LinkState;
-pub use everlink_proto::link::{Explanation, LinkSnapshot};
+pub use everlink_proto::link::{ConnectionSnapshot, Explanation, LinkSnapshot};
+pub use everlink_proto::recovery::congestion::Algorithm;
 pub use everlink_proto::session::{
     ChannelOptions, EndReason, MessageId, NotDelivered, OnRestart, SessionConfig, Unknown, Verdict,
 };
 pub use everlink_proto::stats::Stats;
 pub use everlink_proto::ticket::{Ticket, TicketError};
-pub use everlink_proto::{Config, StreamError as StreamEnd, StreamId};
+pub use everlink_proto::wire::frame::CloseCode;
+pub use everlink_proto::{Config, Deadline, StreamError as StreamEnd, StreamId};

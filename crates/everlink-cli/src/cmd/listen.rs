@@ -63,6 +63,7 @@ async fn receive(endpoint: &Endpoint, lines: mpsc::Sender<Message>) -> Outcome {
             ItemKind::Message(message) => drop(lines.send(message).await),
             ItemKind::SessionStarted => say(format!("{:#} is here", item.peer)),
             ItemKind::SessionEnded(reason) => say(format!("{:#} is gone: {reason}", item.peer)),
+            _ => {}
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn next_message(endpoint: &Endpoint) -> Message {
 pub(crate) fn message(item: Item) -> Option<Message> {
     match item.kind {
         ItemKind::Message(message) => Some(message),
-        ItemKind::SessionStarted | ItemKind::SessionEnded(_) => None,
+        _ => None,
     }
 }
 
