@@ -85,3 +85,8 @@ pub use everlink_proto::stats::Stats;
 pub use everlink_proto::ticket::{Ticket, TicketError};
 pub use everlink_proto::wire::frame::CloseCode;
 pub use everlink_proto::{Config, Deadline, StreamError as StreamEnd, StreamId};
+
+/// The README's lines are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeExamples;
