@@ -5,8 +5,9 @@ mod pair;
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use everlink_proto::{
+    Event,
     link::lifecycle::LinkState,
-    session::{EndReason, InboxItem, Verdict},
+    session::{EndReason, InboxItem, NotDelivered, Unknown, Verdict},
     stats::Mark,
     wire::header::Datagram,
 };
@@ -55,6 +56,31 @@ fn messages_survive_an_outage_of_ten_seconds() {
     pair.run_for(Duration::from_millis(100));
     assert_eq!(pair.sides[0].verdicts[&two], Verdict::Delivered);
     assert_eq!(pair.sides[0].verdicts[&three], Verdict::Delivered);
+}
+
+#[test]
+fn an_endpoint_that_fails_tells_what_was_on_its_way_from_what_was_not() {
+    let mut pair = Pair::connected();
+    pair.cut();
+    let on_its_way = pair.send(0, b"two");
+    pair.run_for(Duration::from_secs(5));
+    let waiting = pair.send(0, b"three");
+    let peer = pair.id(1);
+    let endpoint = &mut pair.sides[0].endpoint;
+    while endpoint.poll_event().is_some() {}
+    endpoint.fail();
+    let verdicts: Vec<_> = std::iter::from_fn(|| endpoint.poll_event()).collect();
+    let verdict = |id, verdict| Event::Verdict { peer, id, verdict };
+    assert_eq!(
+        verdicts,
+        [
+            verdict(on_its_way, Verdict::Unknown(Unknown::EndpointFailed)),
+            verdict(waiting, Verdict::NotDelivered(NotDelivered::EndpointFailed)),
+        ]
+    );
+    let footprint = pair.sides[0].endpoint.footprint();
+    assert_eq!((footprint.links, footprint.routes, footprint.timers), (0, 0, 0));
+    assert_eq!(pair.sides[0].endpoint.poll_transmit(pair.now, 1, &mut Vec::new()), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use everlink::{Endpoint, Identity, ItemKind, NetworkBridge, PeerId, Receipt, SendError, Verdict};
+use everlink::{Endpoint, ItemKind, NetworkBridge, PeerId, Receipt, SendError, Verdict};
 
 const UPDATES: u32 = 1_000;
 const ROUNDS: u32 = 20;
@@ -52,8 +52,8 @@ fn disturb(publisher: &Endpoint, subscriber: &Endpoint, round: u32) {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let publisher = Endpoint::builder().identity(Identity::from_seed(&[1; 32])).start().await?;
-    let subscriber = Endpoint::builder().identity(Identity::from_seed(&[2; 32])).start().await?;
+    let publisher = Endpoint::builder().start().await?;
+    let subscriber = Endpoint::builder().start().await?;
     publisher.add_ticket(&subscriber.ticket());
     let reading = tokio::spawn(subscribe(subscriber.clone()));
 

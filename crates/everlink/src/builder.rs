@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use everlink_proto::crypto::Provider;
 use everlink_proto::crypto::identity::Identity;
+use everlink_proto::rng::Rng;
 use everlink_proto::{Config, Endpoint as Core};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
@@ -20,7 +21,8 @@ use crate::provider::Ring;
 use crate::shared::Shared;
 use crate::socket::{Socket, UdpSockets};
 
-/// Makes an [`Endpoint`]. Only an identity is needed.
+/// Makes an [`Endpoint`]. Nothing is needed; an endpoint that others are to find again needs a key file, or an identity
+/// that is kept otherwise.
 #[must_use = "an endpoint is made by `start`"]
 pub struct Builder {
     identity: Option<Identity>,
@@ -45,7 +47,7 @@ impl Builder {
         }
     }
 
-    /// Who the endpoint is.
+    /// Who the endpoint is. Without an identity or a key file it is somebody new, whose key is gone when it ends.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
@@ -97,11 +99,11 @@ impl Builder {
     /// Binds, and starts to drive the endpoint on the current tokio runtime.
     pub async fn start(self) -> Result<Endpoint, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let identity = self.identity.ok_or(StartError::NoIdentity)?;
-        let seed = self.seed.map_or_else(random_seed, Ok)?;
+        let mut rng = Rng::from_seed(self.seed.map_or_else(random_seed, Ok)?);
+        let identity = self.identity.unwrap_or_else(|| Identity::generate(&mut rng));
         let socket = self.socket.map_or_else(|| bind(&self.addresses), Ok)?;
         let timer = self.clock.timer().map_err(StartError::Timer)?;
-        let core = Core::new(self.clock.now(), identity, self.config, self.provider, seed);
+        let core = Core::new(self.clock.now(), identity, self.config, self.provider, rng.bytes());
         let shared = Shared::new(core, socket, self.clock);
         runtime.spawn(Driver::new(Arc::clone(&shared), timer));
         Ok(Endpoint::new(shared))

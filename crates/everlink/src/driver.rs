@@ -141,6 +141,8 @@ impl Driver {
                 let addresses = self.shared.socket.local_addrs();
                 tracing::info!(target: "everlink", ?addresses, "bound the sockets again");
                 self.receive_errors = 0;
+                // Half of it may have failed, and is tried again alone.
+                self.shared.with_state(|state| state.request_rebind(Rebind::Dead));
                 self.shared.driver_turn(|turn| turn.core.handle_network_change(turn.now))?;
             }
             Err(error) => {
@@ -200,7 +202,7 @@ impl Future for Driver {
             }
             Ok(Err(_told_everybody)) => Poll::Ready(()),
             Err(panic) => {
-                this.shared.fail(panicked(panic));
+                this.shared.break_down(panicked(panic));
                 Poll::Ready(())
             }
         }

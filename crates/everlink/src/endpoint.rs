@@ -53,7 +53,8 @@ impl Endpoint {
         self.shared().peer_id
     }
 
-    /// The addresses its sockets are bound to; an unspecified one stands for all of the machine.
+    /// The addresses its sockets are bound to; an unspecified one stands for all of the machine. None once the endpoint
+    /// has ended.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         self.shared().socket.local_addrs()
     }
@@ -103,7 +104,8 @@ impl Endpoint {
     }
 
     /// Sends what was accepted, for the linger time at most, closes every link, and tells what could
-    /// not be delivered. From then on nothing is accepted any more.
+    /// not be delivered. From then on nothing is accepted any more. When it is ready all is sent and the sockets are
+    /// closed, whatever handles still live.
     ///
     /// Not cancelled by dropping the future: the endpoint goes on stopping.
     pub async fn stop(&self) -> Result<StopReport, EndpointFailed> {
@@ -114,7 +116,8 @@ impl Endpoint {
     }
 
     /// Ends at once, as a crash would: nothing is flushed, nobody is told, and every call that waits
-    /// ends with [`EndpointFailed`].
+    /// ends with [`EndpointFailed`]. Only receipts get their verdicts: `Unknown` for what was on its way, `NotDelivered`
+    /// for what was not. When it returns the sockets are closed.
     pub fn abort(&self) {
         self.shared().fail(FailureCause::Aborted);
     }
@@ -154,7 +157,7 @@ impl Attempt for Stopped {
     }
 
     fn attempt(&mut self, _: &Arc<Shared>, turn: &mut Turn<'_>) -> Poll<Self::Output> {
-        if turn.is_over() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if turn.has_stopped() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn failed(&mut self, failure: EndpointFailed) -> Self::Output {

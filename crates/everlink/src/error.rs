@@ -131,9 +131,6 @@ pub enum RecvError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// It was given neither an identity nor a key file.
-    #[error("an endpoint needs an identity: give the builder one, or a key file")]
-    NoIdentity,
     /// `start` was called outside a tokio runtime.
     #[error("an endpoint starts inside a tokio runtime with I/O enabled")]
     NoRuntime,

@@ -25,6 +25,7 @@ pub struct Item {
 
 /// What came from a peer.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ItemKind {
     /// A message.
     Message(Message),

@@ -8,10 +8,10 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use everlink::{Endpoint, Identity, ItemKind};
+//! use everlink::{Endpoint, ItemKind};
 //!
-//! let alice = Endpoint::builder().identity(Identity::from_seed(&[1; 32])).start().await?;
-//! let bob = Endpoint::builder().identity(Identity::from_seed(&[2; 32])).start().await?;
+//! let alice = Endpoint::builder().start().await?; // a new identity; key_file(path) keeps one
+//! let bob = Endpoint::builder().start().await?;
 //!
 //! let receipt = alice.add_ticket(&bob.ticket()).send("hello").await?;
 //! loop {
@@ -50,6 +50,11 @@ mod stream;
 mod wait;
 mod watch;
 
+/// What another [`Provider`] is made of.
+pub mod crypto {
+    pub use everlink_proto::crypto::{HeaderKey, OpenError, PacketKey, Suite, TAG_LEN};
+}
+
 pub use bridge::NetworkBridge;
 pub use builder::Builder;
 pub use endpoint::{Endpoint, StopReport};
@@ -63,14 +68,25 @@ pub use shared::{Notice, StateChange};
 pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use watch::Watcher;
 
+pub use everlink_proto::crypto::Provider;
 pub use everlink_proto::crypto::identity::Identity;
+pub use everlink_proto::crypto::keys::KeyLimits;
+pub use everlink_proto::crypto::noise::Network;
+pub use everlink_proto::event::Reason;
 pub use everlink_proto::id::{PeerId, PeerIdError};
-pub use everlink_proto::link::history::Cause;
+pub use everlink_proto::link::history::{Cause, Transition};
 pub use everlink_proto::link::lifecycle::LinkState;
-pub use everlink_proto::link::{Explanation, LinkSnapshot};
+pub use everlink_proto::link::{ConnectionSnapshot, Explanation, LinkSnapshot};
+pub use everlink_proto::recovery::congestion::Algorithm;
 pub use everlink_proto::session::{
     ChannelOptions, EndReason, MessageId, NotDelivered, OnRestart, SessionConfig, Unknown, Verdict,
 };
 pub use everlink_proto::stats::Stats;
 pub use everlink_proto::ticket::{Ticket, TicketError};
-pub use everlink_proto::{Config, StreamError as StreamEnd, StreamId};
+pub use everlink_proto::wire::frame::CloseCode;
+pub use everlink_proto::{Config, Deadline, StreamError as StreamEnd, StreamId};
+
+/// The README's lines are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeExamples;

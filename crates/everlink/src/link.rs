@@ -29,7 +29,7 @@ const DEFAULT_CHANNEL: u64 = 0;
 /// A link is never closed, stale or lost. It connects when something is to be sent, again whenever
 /// it has to, and holds nothing before its first use. Clones are the same link, and so is what
 /// another call of [`Endpoint::link`](crate::Endpoint::link) gives; dropping one does nothing. Links
-/// do not keep the endpoint: after the last [`Endpoint`](crate::Endpoint) is dropped, sends answer
+/// keep neither the endpoint nor its sockets: after the last [`Endpoint`](crate::Endpoint) is dropped, sends answer
 /// [`SendError::Stopped`].
 #[derive(Clone)]
 pub struct Link {
@@ -180,7 +180,7 @@ impl Draft {
 
     /// As [`Link::send`].
     pub fn send(self) -> Sending {
-        Sending(InLine::new(Arc::clone(&self.link.shared), self))
+        Sending(Some(InLine::new(Arc::clone(&self.link.shared), self)))
     }
 
     /// As [`Link::try_send`].
@@ -231,18 +231,24 @@ impl Attempt for Draft {
 
 /// A message that waits for room. See [`Link::send`].
 #[must_use = "a message is sent when this is awaited"]
-pub struct Sending(InLine<Draft>);
+pub struct Sending(Option<InLine<Draft>>);
 
 impl Future for Sending {
     type Output = Result<Receipt, SendError>;
 
+    /// Panics after it was ready, as the future of an `async fn` does: the message is gone.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
+        let line = self.0.as_mut().expect("`Sending` polled after completion");
+        let polled = Pin::new(line).poll(cx);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
     }
 }
 
 impl fmt::Debug for Sending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sending").field(self.0.attempt()).finish()
+        f.debug_tuple("Sending").field(&self.0.as_ref().map(InLine::attempt)).finish()
     }
 }

@@ -37,7 +37,8 @@ impl Receipt {
         self.key.0
     }
 
-    /// Waits for the verdict: exactly one for each accepted message, however long that takes.
+    /// Waits for the verdict: exactly one for each accepted message, however long that takes. Messages of an endpoint
+    /// that ends before have theirs then. There is an error only after a panic, since then nobody knows.
     ///
     /// Cancel safe: dropping the future gives up the receipt and nothing else. To wait in several
     /// goes, await `&mut receipt` instead.

@@ -20,7 +20,7 @@ use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::error::{EndpointFailed, FailureCause};
 use crate::receipt::Receipts;
-use crate::socket::{Rebind, Socket};
+use crate::socket::{Closable, Rebind, Socket};
 use crate::wait::Wakes;
 
 mod outbox;
@@ -29,6 +29,7 @@ mod waits;
 mod watch;
 
 use outbox::Outgoing;
+use state::Sent;
 pub(crate) use state::{Life, State, Turn};
 pub(crate) use waits::{Receiver, Waits};
 pub use watch::{Notice, StateChange};
@@ -56,7 +57,7 @@ impl Visitor {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) peer_id: PeerId,
-    pub(crate) socket: Box<dyn Socket>,
+    pub(crate) socket: Closable,
     pub(crate) receipts: Receipts,
     pub(crate) bell: Bell,
     clock: Arc<dyn Clock>,
@@ -71,7 +72,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             peer_id: core.peer_id(),
-            socket,
+            socket: Closable::new(socket),
             receipts: Receipts::default(),
             bell: Bell::default(),
             clock,
@@ -81,12 +82,12 @@ impl Shared {
 
     /// A call of the application: `f` under the lock, and then whatever follows from it.
     pub(crate) fn turn<R>(&self, f: impl FnOnce(&mut Turn<'_>) -> R) -> Result<R, EndpointFailed> {
-        self.guarded(|| self.take_turn(f, Visitor::Caller))
+        self.guarded(|wakes| self.take_turn(f, Visitor::Caller, wakes))
     }
 
     /// The same for the driver.
     pub(crate) fn driver_turn<R>(&self, f: impl FnOnce(&mut Turn<'_>) -> R) -> Result<R, EndpointFailed> {
-        self.guarded(|| self.take_turn(f, Visitor::Driver))
+        self.guarded(|wakes| self.take_turn(f, Visitor::Driver, wakes))
     }
 
     /// Looks at, or changes, what needs neither the core's attention nor the network's.
@@ -96,22 +97,33 @@ impl Shared {
 
     /// Goes on with a batch that did not fit into the socket before.
     pub(crate) fn send_backlog(&self) -> Result<(), EndpointFailed> {
-        self.guarded(|| {
-            if let Some(batch) = self.with_state(State::take_backlog) {
-                self.send_out(batch, Visitor::Driver);
+        self.guarded(|wakes| {
+            let backlog = self.living()?.take_backlog();
+            if let Some(batch) = backlog {
+                self.send_out(batch, Visitor::Driver, wakes);
             }
             Ok(())
         })
     }
 
-    /// Ends everything and everybody's wait, unless it has ended before.
+    /// Ends everything and everybody's wait, unless it has ended before. What was accepted gets its verdict first.
+    /// Whoever hears of the end finds the socket closed.
     pub(crate) fn fail(&self, cause: FailureCause) -> EndpointFailed {
-        let mut wakes = Wakes::default();
-        let failure = self.with_state(|state| {
-            let failure = state.fail(EndpointFailed { cause }, &mut wakes);
-            self.receipts.fail(&failure, &mut wakes);
-            failure
+        self.socket.close();
+        let failed = self.guarded(|wakes| {
+            let mut state = self.living()?;
+            state.settle_everything(&self.receipts, wakes);
+            Ok(self.end(&mut state, cause, wakes))
         });
+        self.bell.ring();
+        failed.unwrap_or_else(|failed_before| failed_before)
+    }
+
+    /// The same after a panic: the core may be in any state, and is not asked for verdicts.
+    pub(crate) fn break_down(&self, cause: FailureCause) -> EndpointFailed {
+        self.socket.close();
+        let mut wakes = Wakes::default();
+        let failure = self.end(&mut self.lock(), cause, &mut wakes);
         wakes.deliver();
         self.bell.ring();
         failure
@@ -119,6 +131,7 @@ impl Shared {
 
     /// The driver ends in order: nobody will be woken again.
     pub(crate) fn finish(&self) {
+        self.socket.close();
         let mut wakes = Wakes::default();
         self.with_state(|state| {
             state.finish(&mut wakes);
@@ -137,34 +150,35 @@ impl Shared {
         self.clock.now()
     }
 
-    /// A panic of the core, of the socket, or of the clock breaks the endpoint, not its caller.
-    fn guarded<R>(&self, f: impl FnOnce() -> Result<R, EndpointFailed>) -> Result<R, EndpointFailed> {
-        catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(self.fail(panicked(panic))))
+    /// A panic of the core, of the socket, or of the clock breaks the endpoint, not its caller. Whoever was to be woken
+    /// is woken all the same: what it waited for has happened, and nobody else would tell it.
+    fn guarded<R>(
+        &self,
+        f: impl FnOnce(&mut Wakes) -> Result<R, EndpointFailed>,
+    ) -> Result<R, EndpointFailed> {
+        let mut wakes = Wakes::default();
+        let result = catch_unwind(AssertUnwindSafe(|| f(&mut wakes)));
+        let result = result.unwrap_or_else(|panic| Err(self.break_down(panicked(panic))));
+        wakes.deliver();
+        result
     }
 
     fn take_turn<R>(
         &self,
         f: impl FnOnce(&mut Turn<'_>) -> R,
         visitor: Visitor,
+        wakes: &mut Wakes,
     ) -> Result<R, EndpointFailed> {
-        let mut wakes = Wakes::default();
         let (result, batch, ring) = {
-            let mut state = match self.state.lock() {
-                Ok(state) => state,
-                Err(poisoned) => {
-                    drop(poisoned);
-                    return Err(self.fail(FailureCause::Panicked("in another thread".into())));
-                }
-            };
-            state.alive()?;
+            let mut state = self.living()?;
             let now = self.clock.now();
-            let result = state.turn(now, &self.receipts, &mut wakes, f);
-            let batch = state.first_batch(now, visitor, self.socket.max_segments());
+            let result = state.turn(now, &self.receipts, wakes, f);
+            let batch = state.first_batch(now, visitor, self.socket.max_segments(), &self.receipts, wakes);
             (result, batch, visitor == Visitor::Caller && state.needs_driver())
         };
         wakes.deliver();
         match batch {
-            Some(batch) => self.send_out(batch, visitor),
+            Some(batch) => self.send_out(batch, visitor, wakes),
             None if ring => self.bell.ring(),
             None => {}
         }
@@ -172,7 +186,7 @@ impl Shared {
     }
 
     /// Sends `batch` and what follows it, as much as the visitor may.
-    fn send_out(&self, batch: Outgoing, visitor: Visitor) {
+    fn send_out(&self, batch: Outgoing, visitor: Visitor, wakes: &mut Wakes) {
         let mut batches = visitor.batches();
         let mut next = Some(batch);
         while let Some(mut batch) = next.take() {
@@ -180,9 +194,11 @@ impl Shared {
             let error = self.send_batch(&mut batch).err();
             let mut state = self.lock();
             let more = (batches > 0).then(|| self.socket.max_segments());
-            next = state.after_send(self.clock.now(), visitor, batch, error, more);
+            let sent = Sent { visitor, batch, error };
+            next = state.after_send(self.clock.now(), sent, more, &self.receipts, wakes);
             let ring = more.is_none() || (visitor == Visitor::Caller && state.needs_driver());
             drop(state);
+            wakes.deliver();
             if next.is_none() && ring {
                 self.bell.ring();
             }
@@ -195,6 +211,22 @@ impl Shared {
             batch.advance(taken.max(1));
         }
         Ok(())
+    }
+
+    fn end(&self, state: &mut State, cause: FailureCause, wakes: &mut Wakes) -> EndpointFailed {
+        let failure = state.fail(EndpointFailed { cause }, wakes);
+        self.receipts.fail(&failure, wakes);
+        failure
+    }
+
+    /// The state, if the endpoint has not failed and nobody panicked while holding it.
+    fn living(&self) -> Result<MutexGuard<'_, State>, EndpointFailed> {
+        let state = self.state.lock().map_err(|poisoned| {
+            drop(poisoned);
+            self.break_down(FailureCause::Panicked("in another thread".into()))
+        })?;
+        state.alive()?;
+        Ok(state)
     }
 
     /// The state, even if somebody panicked while holding it: only to end everything, or to read.

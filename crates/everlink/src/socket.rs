@@ -10,9 +10,11 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
+mod closable;
 mod errors;
 mod udp;
 
+pub(crate) use closable::Closable;
 pub(crate) use errors::hints_at_path;
 pub use udp::UdpSockets;
 pub(crate) use udp::canonical;
@@ -64,7 +66,7 @@ pub enum Rebind {
 /// A network interface of one endpoint, of which only the endpoint's driver receives and to which
 /// any thread sends.
 ///
-/// No call blocks. An error other than `WouldBlock` is never the end: the driver calls
+/// No call blocks, and none may end the endpoint, which drops the socket when it ends. An error other than `WouldBlock` is never the end: the driver calls
 /// [`Socket::rebind`] and goes on.
 pub trait Socket: Send + Sync + fmt::Debug + 'static {
     /// Hands as many datagrams as possible to the network and tells how many bytes it took, always
@@ -89,6 +91,7 @@ pub trait Socket: Send + Sync + fmt::Debug + 'static {
     /// The addresses it is bound to. An unspecified IP address stands for all of the machine.
     fn local_addrs(&self) -> Vec<SocketAddr>;
 
-    /// Binds again and tells whether anything was replaced.
+    /// Binds again and tells whether anything was replaced. What could not be is dead; it is an error only if nothing
+    /// was. The driver asks for what is dead until nothing is.
     fn rebind(&self, which: Rebind) -> io::Result<bool>;
 }

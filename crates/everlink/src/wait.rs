@@ -32,8 +32,9 @@ impl Wakes {
     }
 
     /// To be called without the lock.
-    pub(crate) fn deliver(self) {
-        self.ready.into_iter().for_each(Waker::wake);
+    pub(crate) fn deliver(&mut self) {
+        self.ready.drain(..).for_each(Waker::wake);
+        self.stale.clear();
     }
 }
 

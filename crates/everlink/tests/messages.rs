@@ -6,10 +6,13 @@ mod common;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::{endpoint, next_message, pair};
-use everlink::{Endpoint, Identity, ItemKind, LinkState, RecvError, SendError, Verdict};
+use everlink::{
+    Endpoint, Identity, ItemKind, LinkState, RecvError, SendError, StopReport, StreamError, Verdict,
+};
 
 /// Polls once.
 async fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -131,6 +134,15 @@ async fn a_send_that_is_dropped_while_it_waits_sent_nothing_and_lets_the_next_go
 }
 
 #[tokio::test]
+#[should_panic(expected = "polled after completion")]
+async fn a_send_that_is_polled_after_it_was_ready_sends_nothing_again() {
+    let (a, b) = pair().await;
+    let mut sending = pin!(a.link(b.peer_id()).send("once"));
+    assert!(poll_once(sending.as_mut()).await.is_ready());
+    let _ = poll_once(sending.as_mut()).await;
+}
+
+#[tokio::test]
 async fn stopping_delivers_what_was_accepted_and_then_refuses() {
     let (a, b) = pair().await;
     let link = a.link(b.peer_id());
@@ -150,12 +162,47 @@ async fn stopping_delivers_what_was_accepted_and_then_refuses() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_ended_has_left_its_port_though_handles_live_on() {
+    for abruptly in [false, true] {
+        let a = endpoint(1).await;
+        let link = a.link(Identity::from_seed(&[9; 32]).peer_id());
+        let at = a.local_addrs()[0];
+        if abruptly {
+            a.abort();
+        } else {
+            assert_eq!(a.stop().await, Ok(StopReport::default()));
+        }
+        std::net::UdpSocket::bind(at).unwrap();
+        assert!(a.local_addrs().is_empty() && link.try_send("x").is_err());
+    }
+}
+
+#[tokio::test]
 async fn dropping_the_last_handle_delivers_what_was_accepted() {
     let (a, b) = pair().await;
     let receipt = a.link(b.peer_id()).send("last words").await.unwrap();
     drop(a);
     assert_eq!(next_message(&b).await.body, "last words");
     assert_eq!(receipt.verdict().await, Ok(Verdict::Delivered));
+}
+
+/// The end of a link that was never used follows from no datagram and no deadline.
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_ends_every_wait_though_nothing_was_ever_sent() {
+    let a = endpoint(1).await;
+    let link = a.link(Identity::from_seed(&[9; 32]).peer_id());
+    a.add_addresses(link.peer(), &["127.0.0.1:9".parse().unwrap()]);
+    let (mut receiver, mut watcher) = (link.receiver().unwrap().unwrap(), link.watch());
+    let waiting = tokio::spawn(async move {
+        let (received, accepted, changed) =
+            tokio::join!(receiver.recv(), link.accept_stream(), watcher.changed());
+        assert_eq!(received.unwrap_err(), RecvError::Stopped);
+        assert_eq!(accepted.unwrap_err(), StreamError::Stopped);
+        assert_eq!(changed.unwrap_err(), RecvError::Stopped);
+    });
+    tokio::task::yield_now().await; // They wait, and the driver comes to rest.
+    drop(a);
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("nobody was woken").unwrap();
 }
 
 #[tokio::test]
@@ -191,10 +238,17 @@ async fn nobody_sends_to_itself_or_to_what_is_no_key() {
 }
 
 #[test]
-fn an_endpoint_needs_an_identity_and_a_runtime() {
-    let outside = common::block_on_nothing(Endpoint::builder().identity(common::identity(1)).start());
+fn an_endpoint_needs_a_runtime() {
+    let outside = common::block_on_nothing(Endpoint::builder().start());
     assert!(matches!(outside, Err(everlink::StartError::NoRuntime)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let nobody = runtime.block_on(Endpoint::builder().start());
-    assert!(matches!(nobody, Err(everlink::StartError::NoIdentity)));
+}
+
+#[tokio::test]
+async fn an_endpoint_without_an_identity_is_somebody_new() {
+    let start = || Endpoint::builder().bind("127.0.0.1:0".parse().unwrap()).start();
+    let (a, b) = (start().await.unwrap(), start().await.unwrap());
+    assert_ne!(a.peer_id(), b.peer_id());
+    drop(a.add_ticket(&b.ticket()).send("hello").await.unwrap());
+    let message = next_message(&b).await;
+    assert_eq!((message.peer, &message.body[..]), (a.peer_id(), &b"hello"[..]));
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use common::next_message;
 use everlink::{
-    Cause, EndReason, Endpoint, ItemKind, LinkState, NetworkBridge, PeerId, Receipt, SendError, Verdict,
+    Cause, EndReason, Endpoint, ItemKind, LinkState, NetworkBridge, NotDelivered, PeerId, Receipt, SendError,
+    Unknown, Verdict,
 };
 use simnet::{Net, address};
 
@@ -111,6 +112,21 @@ async fn a_peer_that_comes_late_gets_what_was_sent_before() {
     assert_eq!(next_message(&b).await.body, "early");
     assert!(net.elapsed() - began < Duration::from_secs(10), "SPEC 6.3: a try every 9.5 s");
     assert_eq!(receipt.verdict().await, Ok(Verdict::Delivered));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_receipts_of_an_aborted_endpoint_tell_what_was_on_its_way_from_what_was_not() {
+    let net = Net::new(7);
+    let (a, b) = net.pair().await;
+    let link = a.link(b.peer_id());
+    assert_eq!(link.send("one").await.unwrap().verdict().await, Ok(Verdict::Delivered));
+    net.cut(true);
+    let on_its_way = link.send("two").await.unwrap();
+    net.pass(Duration::from_secs(10)).await;
+    let waiting = link.send("three").await.unwrap();
+    a.abort();
+    assert_eq!(on_its_way.verdict().await, Ok(Verdict::Unknown(Unknown::EndpointFailed)));
+    assert_eq!(waiting.verdict().await, Ok(Verdict::NotDelivered(NotDelivered::EndpointFailed)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -93,6 +93,7 @@ async fn receive(endpoint: &Endpoint, lines: Giver<Message>) -> Result<(), Failu
                 say(format!("{:#} is gone: {reason}", item.peer));
                 refusing.remove(&item.peer);
             }
+            _ => {}
         }
     }
 }

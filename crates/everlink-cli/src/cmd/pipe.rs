@@ -62,7 +62,7 @@ pub(super) async fn accept(endpoint: &Endpoint) -> Outcome {
                 match item.kind {
                     ItemKind::SessionStarted => drop(waiting.spawn(greeted(endpoint.link(item.peer)))),
                     ItemKind::Message(_) => refuse_messages(&endpoint.link(item.peer)),
-                    ItemKind::SessionEnded(_) => {}
+                    _ => {}
                 }
             }
         }

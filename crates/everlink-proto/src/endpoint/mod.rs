@@ -14,6 +14,7 @@
 mod accept;
 mod agenda;
 mod application;
+mod failure;
 mod halves;
 mod limiter;
 mod links;

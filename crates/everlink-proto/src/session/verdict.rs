@@ -25,6 +25,7 @@ pub enum Verdict {
 
 /// Why a message was not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum NotDelivered {
     /// The peer's process ended before it was sent, and its channel drops messages then.
     PeerRestarted,
@@ -40,6 +41,7 @@ pub enum NotDelivered {
 
 /// Why nobody can tell what became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Unknown {
     /// It was on its way when the peer's process ended.
     PeerRestarted,

@@ -54,6 +54,14 @@ pub(crate) struct Errands {
     pub(crate) rebind: bool,
 }
 
+/// What became of a batch.
+pub(super) struct Sent {
+    pub(super) visitor: Visitor,
+    pub(super) batch: Outgoing,
+    /// Why the rest of it was not sent.
+    pub(super) error: Option<io::Error>,
+}
+
 /// One visit to the state.
 pub(crate) struct Turn<'a> {
     pub(crate) core: &'a mut Core,
@@ -68,6 +76,11 @@ impl Turn<'_> {
     /// Nothing more will happen: whoever waits may go home.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.life, Life::Said | Life::Stopped | Life::Failed(_))
+    }
+
+    /// All is said and sent, and the socket is closed.
+    pub(crate) fn has_stopped(&self) -> bool {
+        *self.life == Life::Stopped
     }
 
     pub(crate) fn stop(&mut self) {
@@ -109,10 +122,14 @@ impl State {
     ) -> R {
         let Self { core, waits, life, .. } = self;
         let result = f(&mut Turn { core, waits, receipts, wakes, now, life });
+        self.take_events(receipts, wakes);
+        result
+    }
+
+    fn take_events(&mut self, receipts: &Receipts, wakes: &mut Wakes) {
         while let Some(event) = self.core.poll_event() {
             self.on_event(event, receipts, wakes);
         }
-        result
     }
 
     fn on_event(&mut self, event: Event, receipts: &Receipts, wakes: &mut Wakes) {
@@ -139,6 +156,8 @@ impl State {
         now: Instant,
         visitor: Visitor,
         max_segments: usize,
+        receipts: &Receipts,
+        wakes: &mut Wakes,
     ) -> Option<Outgoing> {
         let leave = match visitor {
             Visitor::Caller => self.outbox.leave_to_driver(now),
@@ -150,13 +169,20 @@ impl State {
         if leave || !self.outbox.is_free() {
             return None;
         }
-        self.next_batch(now, max_segments)
+        self.next_batch(now, max_segments, receipts, wakes)
     }
 
-    /// What follows a batch for the thread that sent it. Once there is nothing more, the core is
-    /// asked when it wants to be woken.
-    fn next_batch(&mut self, now: Instant, max_segments: usize) -> Option<Outgoing> {
+    /// What follows a batch for the thread that sent it. What the core has to tell once it has said all, the end of a
+    /// stop among it, is told here. Once there is nothing more, it is asked when it wants to be woken.
+    fn next_batch(
+        &mut self,
+        now: Instant,
+        max_segments: usize,
+        receipts: &Receipts,
+        wakes: &mut Wakes,
+    ) -> Option<Outgoing> {
         let batch = self.outbox.fill(now, max_segments, &mut self.core);
+        self.take_events(receipts, wakes);
         if batch.is_none() {
             self.deadline = self.core.poll_timeout().map(|deadline| deadline.at);
         }
@@ -164,15 +190,17 @@ impl State {
     }
 
     /// The thread that sent `batch` comes back, with an error if there was one. Gives it another
-    /// batch if it has any left to send.
+    /// batch if it has any left to send. After a failure there is none, and no core to ask.
     pub(super) fn after_send(
         &mut self,
         now: Instant,
-        visitor: Visitor,
-        batch: Outgoing,
-        error: Option<io::Error>,
+        sent: Sent,
         more: Option<usize>,
+        receipts: &Receipts,
+        wakes: &mut Wakes,
     ) -> Option<Outgoing> {
+        self.alive().ok()?;
+        let Sent { visitor, batch, error } = sent;
         if visitor == Visitor::Caller {
             self.outbox.caller_sent(now);
         }
@@ -186,7 +214,7 @@ impl State {
             None => {}
         }
         self.outbox.done(batch);
-        self.next_batch(now, more?)
+        self.next_batch(now, more?, receipts, wakes)
     }
 
     fn on_send_error(&mut self, now: Instant, to: SocketAddr, error: &io::Error) {
@@ -252,6 +280,12 @@ impl State {
     /// Messages by peer that the stop left undelivered.
     pub(crate) fn undelivered(&self) -> BTreeMap<PeerId, u64> {
         self.undelivered.clone()
+    }
+
+    /// Gives every message its verdict that has none, and sends nothing any more.
+    pub(super) fn settle_everything(&mut self, receipts: &Receipts, wakes: &mut Wakes) {
+        self.core.fail();
+        self.take_events(receipts, wakes);
     }
 
     pub(super) fn fail(&mut self, failure: EndpointFailed, wakes: &mut Wakes) -> EndpointFailed {

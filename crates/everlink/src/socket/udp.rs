@@ -13,7 +13,7 @@ use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use super::errors::is_fatal;
+use super::errors::{is_fatal, says_interface_is_gone};
 use super::{MAX_BATCH, Rebind, Received, Socket, Transmit};
 
 /// What is asked of the kernel for each direction, which gives less where its own limit is lower:
@@ -101,14 +101,16 @@ impl Socket for UdpSockets {
     }
 
     fn rebind(&self, which: Rebind) -> io::Result<bool> {
-        let mut replaced = false;
+        let (mut replaced, mut failure) = (false, None);
         for half in self.halves() {
             if which == Rebind::All || half.dead.load(Ordering::Acquire) {
-                half.rebind()?;
-                replaced = true;
+                match half.rebind() {
+                    Ok(()) => replaced = true,
+                    Err(error) => failure = Some(error),
+                }
             }
         }
-        Ok(replaced)
+        failure.filter(|_| !replaced).map_or(Ok(replaced), Err)
     }
 }
 
@@ -135,13 +137,13 @@ impl Half {
         Ok(Self { bound: RwLock::new(Some(bound)), address, dead: AtomicBool::new(false) })
     }
 
-    /// Binds the same port again, or any if it was taken in between.
+    /// Binds the same port again, or any if it was taken in between. Dead if that fails.
     fn rebind(&self) -> io::Result<()> {
         let mut bound = self.bound.write().unwrap_or_else(PoisonError::into_inner);
         let address = self.local_addr();
+        self.dead.store(true, Ordering::Release);
         *bound = None; // The port is free only once the old socket is closed.
-        let fresh = Bound::new(address).or_else(|_| Bound::new(SocketAddr::new(address.ip(), 0)));
-        let fresh = fresh.inspect_err(|_| self.dead.store(true, Ordering::Release))?;
+        let fresh = Bound::new(address).or_else(|_| Bound::new(SocketAddr::new(address.ip(), 0)))?;
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = fresh.io.local_addr()?;
         *bound = Some(fresh);
         self.dead.store(false, Ordering::Release);
@@ -155,13 +157,16 @@ impl Half {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
         let bound = self.bound();
         let bound = bound.as_ref().ok_or(ErrorKind::NotConnected)?;
-        bound.try_send(transmit).inspect_err(|error| self.note(error))
+        bound.try_send(transmit).inspect_err(|error| self.note_unsent(error))
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let bound = self.bound();
         let bound = bound.as_ref().ok_or(ErrorKind::NotConnected)?;
-        bound.io.poll_send_ready(cx).map_err(|error| self.noted(error))
+        bound.io.poll_send_ready(cx).map_err(|error| {
+            self.note_unsent(&error);
+            error
+        })
     }
 
     /// A half that is dead stays silent here: whoever found it dead has told the driver.
@@ -175,7 +180,10 @@ impl Half {
         let Some(bound) = bound.as_ref().filter(|_| !self.dead.load(Ordering::Acquire)) else {
             return Poll::Pending;
         };
-        bound.poll_recv(cx, buffers, received).map_err(|error| self.noted(error))
+        bound.poll_recv(cx, buffers, received).map_err(|error| {
+            self.note_deaf(&error);
+            error
+        })
     }
 
     fn max_segments(&self) -> usize {
@@ -186,13 +194,16 @@ impl Half {
         self.bound.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn noted(&self, error: io::Error) -> io::Error {
-        self.note(&error);
-        error
+    /// What says that there is no way to one destination says nothing about the others.
+    fn note_unsent(&self, error: &io::Error) {
+        let is_bound_to_one = !self.local_addr().ip().is_unspecified();
+        if is_fatal(error) || (is_bound_to_one && says_interface_is_gone(error)) {
+            self.dead.store(true, Ordering::Release);
+        }
     }
 
-    fn note(&self, error: &io::Error) {
-        if is_fatal(error) {
+    fn note_deaf(&self, error: &io::Error) {
+        if is_fatal(error) || says_interface_is_gone(error) {
             self.dead.store(true, Ordering::Release);
         }
     }

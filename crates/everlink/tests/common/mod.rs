@@ -41,7 +41,7 @@ pub(crate) async fn next_message(endpoint: &Endpoint) -> Message {
 pub(crate) fn message(item: Item) -> Option<Message> {
     match item.kind {
         ItemKind::Message(message) => Some(message),
-        ItemKind::SessionStarted | ItemKind::SessionEnded(_) => None,
+        _ => None,
     }
 }
 
@@ -58,6 +58,8 @@ pub(crate) struct Faults {
     pub(crate) dead: AtomicBool,
     /// The next receive panics.
     pub(crate) panic: AtomicBool,
+    /// The next send panics while the endpoint prepares it.
+    pub(crate) panic_before_send: AtomicBool,
     pub(crate) rebinds: AtomicUsize,
 }
 
@@ -100,6 +102,7 @@ impl Socket for Frail {
     }
 
     fn max_segments(&self) -> usize {
+        assert!(!self.faults.panic_before_send.load(Ordering::SeqCst), "the socket broke");
         self.inner.max_segments()
     }
 

@@ -7,18 +7,27 @@ fn error(code: Errno) -> io::Error {
 }
 
 #[test]
-fn a_closed_descriptor_or_a_lost_interface_is_the_end_of_a_socket() {
-    for code in [Errno::BADF, Errno::NOTSOCK, Errno::NETDOWN, Errno::NODEV, Errno::ADDRNOTAVAIL] {
+fn a_closed_descriptor_is_the_end_of_a_socket() {
+    for code in [Errno::BADF, Errno::NOTSOCK] {
         assert!(is_fatal(&error(code)), "{code}");
     }
 }
 
 #[test]
 fn what_one_destination_or_a_busy_kernel_causes_is_not() {
-    for code in
-        [Errno::NOBUFS, Errno::AGAIN, Errno::CONNREFUSED, Errno::PERM, Errno::NETUNREACH, Errno::MSGSIZE]
-    {
+    let of_destination = [Errno::CONNREFUSED, Errno::PERM, Errno::NETUNREACH, Errno::MSGSIZE];
+    for code in of_destination.into_iter().chain([Errno::NOBUFS, Errno::AGAIN]) {
         assert!(!is_fatal(&error(code)), "{code}");
+        assert!(!says_interface_is_gone(&error(code)), "{code}");
+    }
+}
+
+#[test]
+fn a_lost_interface_is_the_end_only_of_what_was_bound_to_it() {
+    for code in [Errno::NETDOWN, Errno::NODEV, Errno::ADDRNOTAVAIL] {
+        assert!(says_interface_is_gone(&error(code)), "{code}");
+        assert!(!is_fatal(&error(code)), "{code}");
+        assert!(hints_at_path(&error(code)), "{code}");
     }
 }
 

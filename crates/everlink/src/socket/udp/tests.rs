@@ -57,6 +57,30 @@ async fn only_dead_sockets_are_bound_again_when_nothing_changed() {
     assert!(!localhost().rebind(Rebind::Dead).unwrap());
 }
 
+#[tokio::test]
+async fn a_half_that_cannot_be_bound_again_does_not_keep_the_other_from_it() {
+    let bind = || Half::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = bind();
+    let at = std::mem::replace(&mut *gone.address.lock().unwrap(), "192.0.2.1:0".parse().unwrap());
+    let sockets = UdpSockets { v4: Some(gone), v6: Some(bind()), v6_first: AtomicBool::new(false) };
+    assert!(sockets.rebind(Rebind::All).unwrap(), "one was replaced");
+    assert!(sockets.rebind(Rebind::Dead).is_err(), "the other is tried again alone");
+    *sockets.v4.as_ref().unwrap().address.lock().unwrap() = at;
+    assert!(sockets.rebind(Rebind::Dead).unwrap());
+    assert!(!sockets.rebind(Rebind::Dead).unwrap(), "nothing is dead any more");
+}
+
+#[tokio::test]
+async fn a_destination_out_of_reach_leaves_a_socket_bound_to_all_addresses_alive() {
+    let no_address = io::Error::from(ErrorKind::AddrNotAvailable);
+    let everywhere = UdpSockets::bind(&["0.0.0.0:0".parse().unwrap()]).unwrap();
+    everywhere.halves().for_each(|half| half.note_unsent(&no_address));
+    assert!(!everywhere.rebind(Rebind::Dead).unwrap());
+    let at_one = localhost();
+    at_one.halves().for_each(|half| half.note_unsent(&no_address));
+    assert!(at_one.rebind(Rebind::Dead).unwrap(), "the address it is bound to may be gone");
+}
+
 /// Puts a descriptor under the socket that is none, as if the system had closed the socket and given
 /// its number to something else.
 #[cfg(target_os = "linux")]
