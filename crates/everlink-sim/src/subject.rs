@@ -8,7 +8,7 @@ use crate::clock::Micros;
 use crate::swarm::{Load, Settings};
 use everlink_proto::crypto::Provider;
 use everlink_proto::crypto::keys::KeyLimits;
-use everlink_proto::crypto::macs::{Mac1Key, write_macs};
+use everlink_proto::crypto::macs::{Mac1Key, verify_mac1, write_macs};
 use everlink_proto::crypto::rustcrypto::RustCrypto;
 use everlink_proto::link::ConnectionSnapshot;
 use everlink_proto::link::lifecycle::{Fact, Row};
@@ -17,6 +17,7 @@ use everlink_proto::stats::{DropReason, Mark};
 use everlink_proto::time::Instant;
 use everlink_proto::wire::frame::CloseCode;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,10 +165,17 @@ pub(crate) fn holds(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> bool
     endpoint.snapshot(now, &peer).is_some()
 }
 
-/// All that an endpoint holds of a link, for comparison before and after a datagram that must change
-/// nothing.
-pub(crate) fn digest(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
-    format!("{:?} {:?}", endpoint.snapshot(now, &peer), endpoint.footprint())
+/// What an endpoint holds besides its links, for comparison before and after a datagram that must change nothing:
+/// tables, the next timer, and the handshakes that it began.
+pub(crate) fn digest(endpoint: &mut Endpoint) -> String {
+    let begun = begun(endpoint);
+    format!("{:?} {:?} {begun}", endpoint.footprint(), endpoint.poll_timeout())
+}
+
+/// Adds all that an endpoint holds of a link to its digest.
+pub(crate) fn digest_link(endpoint: &mut Endpoint, now: Instant, peer: PeerId, digest: &mut String) {
+    // Writing to a string does not fail.
+    let _ = write!(digest, "\n{:?}", endpoint.snapshot(now, &peer));
 }
 
 /// What endpoints count, summed over processes.
@@ -252,6 +260,11 @@ pub(crate) fn config(settings: &Settings, identity: usize) -> Config {
 /// Addresses a first message to `receiver`: whoever knows the identity can.
 pub(crate) fn invite(message: &mut [u8], receiver: &PeerId) {
     write_macs(message, &Mac1Key::for_receiver(receiver), None);
+}
+
+/// Whether mac1 of a datagram is right: somebody who knows the identity of `receiver` wrote all of it but mac2.
+pub(crate) fn is_invitation(message: &[u8], receiver: &PeerId) -> bool {
+    verify_mac1(message, &Mac1Key::for_receiver(receiver))
 }
 
 /// How many packets a key may seal, and how many it may fail to open, if that is little.

@@ -36,7 +36,7 @@ struct Account {
 #[derive(Debug, Default)]
 pub(crate) struct Abuse {
     accounts: BTreeMap<(u32, SocketAddr), Account>,
-    /// Message 1s that each process got and that somebody once made.
+    /// Message 1s that each process got whose mac1 is right.
     invitations: BTreeMap<u32, u64>,
     budgets: BTreeMap<u32, Budget>,
     /// Datagrams from strangers.
@@ -46,7 +46,7 @@ pub(crate) struct Abuse {
 }
 
 impl Abuse {
-    /// A process is about to handle a datagram.
+    /// A process is about to handle a datagram. `named` says whether it is a handshake message whose mac1 is right.
     pub(crate) fn on_received(
         &mut self,
         process: Process,
@@ -54,8 +54,9 @@ impl Abuse {
         len: usize,
         kind: Kind,
         origin: Origin,
+        named: bool,
     ) {
-        if kind == Kind::Message1 && origin != Origin::Junk {
+        if kind == Kind::Message1 && named {
             *self.invitations.entry(process.number).or_default() += 1;
         }
         if !is_stranger(from) {

@@ -38,13 +38,14 @@ impl World {
         self.observer.trace.note(self.now, (number, parcel.sender), &parcel.bytes, || {
             format!("[{}] <- {from}: {origin:?} {kind:?}, {len} bytes", process.number)
         });
-        self.observer.abuse.on_received(process, from, len, kind, origin);
+        let named = self.is_named(process.identity, kind, &parcel.bytes);
+        self.observer.abuse.on_received(process, from, len, kind, origin, named);
         // A copy of what the network had lost opens, and is a sign of life like any other.
         if !matches!(origin, Origin::Damaged | Origin::Junk) && kind == Kind::Short {
             let sender = self.machines[parcel.sender].identity;
             self.observer.links.on_heard(self.now, process.number, sender);
         }
-        let before = self.digest_if_forged(number, kind, origin);
+        let before = self.digest_if_forged(number, origin, named);
         self.observer.ledger.set_scene(self.now, Some(kind));
         if let Some((turn, _)) = self.turn(number) {
             turn.endpoint.handle_datagram(turn.now, from, &mut parcel.bytes);
@@ -120,24 +121,29 @@ impl World {
         }
     }
 
-    /// The state of an endpoint before a datagram that cannot be authentic, if it is to be compared.
-    fn digest_if_forged(&mut self, number: usize, kind: Kind, origin: Origin) -> Option<String> {
-        let forged = matches!(origin, Origin::Junk | Origin::Forged)
-            || (origin == Origin::Damaged && kind == Kind::Short);
+    /// Whether a handshake message is as it was when somebody made it for `identity`: mac1 covers all but mac2, or the
+    /// zeros in its place.
+    fn is_named(&self, identity: usize, kind: Kind, datagram: &[u8]) -> bool {
+        matches!(kind, Kind::Message1 | Kind::Message2)
+            && subject::is_invitation(datagram, &self.directory.id(identity))
+    }
+
+    /// The state of an endpoint before a datagram that cannot be authentic. There is none to compare with if a timer
+    /// is due, since that may be found at the same time.
+    fn digest_if_forged(&mut self, number: usize, origin: Origin, named: bool) -> Option<String> {
+        let forged = matches!(origin, Origin::Junk | Origin::Forged) || (origin == Origin::Damaged && !named);
         let machine = &self.machines[number];
         let due = machine.life.as_ref().is_some_and(|life| life.alarm <= self.now);
-        if !forged || due || self.digests_left == 0 {
-            return None;
-        }
-        self.digests_left -= 1;
-        Some(self.digest(number))
+        (forged && !due).then(|| self.digest(number))
     }
 
     fn digest(&mut self, number: usize) -> String {
         let peers: Vec<usize> = self.peers(number).collect();
         let Some((turn, _)) = self.turn(number) else { return String::new() };
-        let links =
-            peers.iter().map(|peer| subject::digest(turn.endpoint, turn.now, turn.directory.id(*peer)));
-        links.collect::<Vec<_>>().join("\n")
+        let mut text = subject::digest(turn.endpoint);
+        for peer in peers {
+            subject::digest_link(turn.endpoint, turn.now, turn.directory.id(peer), &mut text);
+        }
+        text
     }
 }
