@@ -99,9 +99,16 @@ impl Observer {
         self.deliveries.on_accepted(accepted, id, &mut self.findings);
     }
 
-    /// An endpoint told what became of a message.
-    pub(crate) fn on_verdict(&mut self, at: Micros, process: Process, to: usize, id: u64, outcome: Outcome) {
-        self.deliveries.on_verdict(at, process, to, id, outcome, &mut self.findings);
+    /// An endpoint told what became of a message, while `session` is the one of the link.
+    pub(crate) fn on_verdict(
+        &mut self,
+        at: Micros,
+        process: Process,
+        to: usize,
+        id: u64,
+        (outcome, session): (Outcome, u64),
+    ) {
+        self.deliveries.on_verdict(at, process, to, id, (outcome, session), &mut self.findings);
     }
 
     /// An application read a message.

@@ -165,6 +165,12 @@ pub(crate) fn holds(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> bool
     endpoint.snapshot(now, &peer).is_some()
 }
 
+/// Which session of the link with `peer` it is, counted from 0; the next one, if there is none. Without a link all that
+/// there were are over.
+pub(crate) fn session(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> u64 {
+    endpoint.snapshot(now, &peer).map_or(u64::MAX, |snapshot| snapshot.epoch)
+}
+
 /// What an endpoint holds besides its links, for comparison before and after a datagram that must change nothing:
 /// tables, the next timer, and the handshakes that it began.
 pub(crate) fn digest(endpoint: &mut Endpoint) -> String {

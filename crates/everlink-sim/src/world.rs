@@ -73,6 +73,11 @@ impl Turn<'_> {
         Some(Sight { at: self.at, process: self.process, peer, view })
     }
 
+    /// Which session of the link with `peer` it is, counted from 0; the next one, if there is none.
+    pub(crate) fn session(&mut self, peer: usize) -> u64 {
+        subject::session(self.endpoint, self.now, self.directory.id(peer))
+    }
+
     /// Looks which links the endpoint has forgotten to make room since the last look: to be called whenever one may be
     /// made.
     pub(crate) fn note_forgotten(&mut self) {

@@ -89,6 +89,9 @@ impl World {
         let peer = self.known.get(&to).copied();
         if let Some(peer) = peer {
             let packet = (kind == Kind::Short).then_some(len);
+            if packet.is_some() {
+                self.observer.deliveries.on_packet(process.number, peer, len);
+            }
             self.observer.links.on_sent(self.now, process, peer, packet, &mut self.observer.findings);
         }
         self.observer.abuse.on_sent(self.now, process, to, datagram, &mut self.observer.findings);
