@@ -2,7 +2,7 @@
 
 use super::{Findings, Process, Sight, later};
 use crate::clock::Micros;
-use crate::subject::{End, LinkState, Standing, View, declared};
+use crate::subject::{ConnectionView, End, LinkState, Standing, View, declared};
 use double::{Double, Untold};
 use doubt::Path;
 use std::collections::{BTreeMap, BTreeSet};
@@ -272,12 +272,16 @@ impl Links {
         }
     }
 
-    /// Compares what both ends of a pair say of the connections that both have (S4, S6).
+    /// Compares what both ends of a pair say of the connections that both have (S4, S6). What is one connection shows in
+    /// its place among those of the pair, as well as in its hash; that a connection id has one key, the ledger knows.
     pub(crate) fn agree(&self, one: &Sight, other: &Sight, findings: &mut Findings) {
         let (a, b) = (&one.view, &other.view);
         for here in &a.connections {
-            let Some(there) = b.connections.iter().find(|there| there.hash == here.hash) else { continue };
-            if here.generation != there.generation || here.by_us == there.by_us {
+            let place = (here.generation, !here.by_us);
+            let is_same =
+                |there: &&ConnectionView| there.hash == here.hash || (there.generation, there.by_us) == place;
+            let Some(there) = b.connections.iter().find(is_same) else { continue };
+            if here.hash != there.hash || (there.generation, there.by_us) != place {
                 let text = format!("one handshake, two results:\n  {here:?}\n  {there:?}");
                 findings.complain("S4", one.at, one.machines(), text);
             }
