@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod double;
 mod doubt;
+mod rung;
 
 /// The most connections a link may receive on (SPEC 8.5).
 const MOST_CONNECTIONS: usize = 4;
@@ -32,6 +33,10 @@ struct Seen {
     connected: Micros,
     /// When the path began or ceased to be in doubt.
     suspected: Option<Micros>,
+    /// Since when it is not connected, and by how much its clock was set forward since.
+    searching: Option<(Micros, Micros)>,
+    /// Whether an address of the peer has authenticated since the link was made.
+    reached: bool,
     /// Which process of the peer's the session is with, and which ones it was with, since when.
     partner: Option<u32>,
     partners: Vec<(Micros, u32)>,
@@ -108,6 +113,10 @@ impl Links {
         seen.state = Some(to);
         if to == LinkState::Connected {
             seen.connected = at;
+            seen.reached = true;
+            seen.searching = None;
+        } else {
+            seen.searching.get_or_insert((at, 0));
         }
         if from == LinkState::Suspect || to == LinkState::Suspect {
             seen.suspected = Some(at);

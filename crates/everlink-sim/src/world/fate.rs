@@ -247,6 +247,9 @@ impl World {
         let now = self.now;
         self.machines[machine].clock.jump(now, by);
         self.forgive(machine, Micros::MAX);
+        if let Some(process) = self.machines[machine].process() {
+            self.observer.links.on_clock_set(process.number, by);
+        }
         self.settle(machine);
     }
 

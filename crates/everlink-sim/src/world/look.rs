@@ -2,7 +2,6 @@
 
 use super::World;
 use crate::check::Sight;
-use crate::clock::SECOND;
 use crate::subject::LinkState;
 use std::collections::BTreeMap;
 
@@ -76,8 +75,11 @@ impl World {
         }
         let since = *self.owed_since.entry(key).or_insert(self.now);
         let silent = observer.links.silence(self.now, process, peer).min(self.now - since);
-        if silent > crate::check::liveness::LONGEST_WAIT + SECOND {
-            let text = format!("owes, is not connected, and has sent nothing for {silent} us");
+        let longest = observer.links.longest_wait(self.now, process, peer);
+        if silent > longest {
+            let text = format!(
+                "owes, is not connected, and has sent nothing for {silent} us, though {longest} are the most"
+            );
             observer.findings.complain("L3", self.now, sight.machines(), text);
             self.owed_since.insert(key, self.now);
         }
