@@ -2,6 +2,7 @@
 //!
 //! Only this file knows how `everlink_proto` spells its types; a change there is met here.
 
+use crate::check::bounds::Gauge;
 use crate::check::delivery::Outcome;
 use crate::cipher::Cipher;
 use crate::clock::Micros;
@@ -29,6 +30,16 @@ pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, SendError, Stream
 
 /// AES blocks in a packet of the usual size, for limits that are drawn in packets.
 const BLOCKS: u64 = 20;
+
+/// The most connections of a link, and attempts to make one (SPEC 8.5, 2.11).
+const CONNECTIONS: u64 = 4;
+const ATTEMPTS: u64 = 2;
+
+/// The most slots of an endpoint (SPEC 2.9).
+const SLOTS: u64 = 1_024;
+
+/// The most ids of ended connections that an endpoint remembers.
+const RETIRED: u64 = 4_096;
 
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -117,8 +128,8 @@ pub(crate) struct View {
     pub(crate) connections: Vec<ConnectionView>,
     /// Messages that it has accepted and told no verdict of.
     pub(crate) open_messages: u64,
-    /// What is bounded: name, value, cap.
-    pub(crate) gauges: Vec<(&'static str, u64, u64)>,
+    /// What is bounded.
+    pub(crate) gauges: Vec<Gauge>,
 }
 
 /// Looks at one end of a link, if there is one.
@@ -155,9 +166,22 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
             ("inbox", session.inbox_cost, limits.link_window + largest),
             ("inbox items", session.inbox_items as u64, limits.link_window / 32 + 3 * 64),
             ("streams", session.streams as u64, 128),
-            ("attempts", snapshot.attempts as u64, 4),
+            ("attempts", snapshot.attempts as u64, ATTEMPTS),
         ],
     })
+}
+
+/// The tables of an endpoint, which has room for so many links.
+pub(crate) fn tables(endpoint: &Endpoint, max_links: u64) -> [Gauge; 4] {
+    let held = endpoint.footprint();
+    // An id of this side for each connection, attempt, slot and retired one; one of the peer's for each connection.
+    let routes = max_links * (2 * CONNECTIONS + ATTEMPTS) + SLOTS + RETIRED;
+    [
+        ("links", held.links as u64, max_links),
+        ("slots", held.slots as u64, SLOTS),
+        ("routes", held.routes as u64, routes),
+        ("timers", held.timers as u64, held.links as u64),
+    ]
 }
 
 /// Whether an endpoint has a link with `peer`.
