@@ -156,3 +156,17 @@ pub(crate) fn check_digest(
         findings.complain("S5", at, (process.machine, process.machine), text);
     }
 }
+
+/// Complains if a datagram that cannot be authentic made an endpoint send more than an answer to it (A3).
+pub(crate) fn check_answers(
+    at: Micros,
+    process: Process,
+    origin: Origin,
+    (sent, most): (u64, u64),
+    findings: &mut Findings,
+) {
+    if sent > most {
+        let text = format!("{sent} datagrams sent because of one that is {origin:?}, not {most}");
+        findings.complain("A3", at, (process.machine, process.machine), text);
+    }
+}

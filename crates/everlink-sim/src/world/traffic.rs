@@ -1,7 +1,7 @@
 //! Datagrams on their way into processes and out of them.
 
 use super::{Happening, World};
-use crate::check::abuse::check_digest;
+use crate::check::abuse::{check_answers, check_digest};
 use crate::check::bounds::MOST_SENT_AT_ONCE;
 use crate::clock::MILLI;
 use crate::machine::{Condition, SOCKET_BUFFER};
@@ -51,11 +51,19 @@ impl World {
             turn.endpoint.handle_datagram(turn.now, from, &mut parcel.bytes);
         }
         self.observer.ledger.set_scene(self.now, None);
+        let forged = before.is_some();
         if let Some(before) = before {
             let after = self.digest(number);
             check_digest(self.now, process, origin, (&before, &after), &mut self.observer.findings);
         }
+        let sent = self.datagrams;
         self.settle(number);
+        if forged {
+            // UNKNOWN, or message 2 or a COOKIE for a first message whose mac1 is right.
+            let answers = u64::from(kind == Kind::Short || origin == Origin::Forged);
+            let sent = self.datagrams - sent;
+            check_answers(self.now, process, origin, (sent, answers), &mut self.observer.findings);
+        }
         self.look_at_partners(number);
     }
 
