@@ -191,7 +191,8 @@ impl App {
         match event {
             Event::Verdict { peer, id, verdict } => {
                 let peer = turn.directory.index(peer);
-                turn.observer.on_verdict(turn.at, turn.process, peer, id.0, outcome(verdict));
+                let told = (outcome(verdict), turn.session(peer));
+                turn.observer.on_verdict(turn.at, turn.process, peer, id.0, told);
             }
             Event::InboxReady { peer } => {
                 let peer = turn.directory.index(peer);
@@ -388,6 +389,7 @@ fn send(turn: &mut Turn<'_>, plan: &FlowPlan, name: Name, len: usize) -> Answer 
                 len,
                 wants_done: plan.wants_done,
                 may_resend: plan.on_restart == OnRestart::Resend,
+                session: turn.session(plan.to),
             };
             turn.observer.on_accepted(accepted, id.0);
             Answer::Accepted

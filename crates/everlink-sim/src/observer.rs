@@ -1,7 +1,7 @@
 //! All observers of a world in one hand, and the trace they share.
 
 use crate::check::abuse::Abuse;
-use crate::check::bounds::Gauges;
+use crate::check::bounds::{Gauge, Gauges};
 use crate::check::close::Closes;
 use crate::check::crypto::Ledger;
 use crate::check::delivery::{Accepted, Deliveries, Name, Outcome, Taken};
@@ -99,9 +99,16 @@ impl Observer {
         self.deliveries.on_accepted(accepted, id, &mut self.findings);
     }
 
-    /// An endpoint told what became of a message.
-    pub(crate) fn on_verdict(&mut self, at: Micros, process: Process, to: usize, id: u64, outcome: Outcome) {
-        self.deliveries.on_verdict(at, process, to, id, outcome, &mut self.findings);
+    /// An endpoint told what became of a message, while `session` is the one of the link.
+    pub(crate) fn on_verdict(
+        &mut self,
+        at: Micros,
+        process: Process,
+        to: usize,
+        id: u64,
+        (outcome, session): (Outcome, u64),
+    ) {
+        self.deliveries.on_verdict(at, process, to, id, (outcome, session), &mut self.findings);
     }
 
     /// An application read a message.
@@ -180,11 +187,16 @@ impl Observer {
     /// Looks at what one end of a link holds.
     pub(crate) fn on_view(&mut self, sight: &Sight) {
         self.links.on_view(sight, &mut self.findings);
-        self.gauges.on_view(sight, &mut self.findings);
+        self.gauges.on_look(sight.at, sight.machines(), &sight.view.gauges, &mut self.findings);
         self.deliveries.on_view(sight, &mut self.findings);
         if sight.view.connections.len() > 1 {
             self.marks.pass("more than one connection");
         }
+    }
+
+    /// Looks at what an endpoint holds besides its links.
+    pub(crate) fn on_tables(&mut self, at: Micros, process: Process, gauges: &[Gauge]) {
+        self.gauges.on_look(at, (process.machine, process.machine), gauges, &mut self.findings);
     }
 
     /// Looks for how long one end of a link has waited, whose clock goes.

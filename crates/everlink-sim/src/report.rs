@@ -59,6 +59,8 @@ pub struct RunReport {
     pub marks: BTreeMap<String, u64>,
     /// How many messages ended with each verdict.
     pub verdicts: BTreeMap<String, u64>,
+    /// The most that each bounded table or queue held at a look.
+    pub largest: BTreeMap<&'static str, u64>,
     /// The promises that were not kept.
     pub violations: Vec<Violation>,
     /// The hash of everything that happened.
@@ -94,6 +96,8 @@ pub struct SwarmReport {
     pub marks: BTreeMap<String, u64>,
     /// Verdicts told.
     pub verdicts: BTreeMap<String, u64>,
+    /// The most that each bounded table or queue held at a look of any run.
+    pub largest: BTreeMap<&'static str, u64>,
     /// Seeds that were run twice to compare their traces.
     pub repeated: u64,
     /// The runs that broke promises, by seed; at most [`SwarmReport::FAILURES`] are kept.
@@ -166,6 +170,7 @@ impl SwarmReport {
         add_all(&mut self.drops, &run.drops);
         add_all(&mut self.marks, &run.marks);
         add_all(&mut self.verdicts, &run.verdicts);
+        raise_all(&mut self.largest, &run.largest);
         for violation in &run.violations {
             *self.broken.entry(violation.invariant).or_default() += 1;
         }
@@ -194,6 +199,7 @@ impl SwarmReport {
         add_all(&mut self.drops, &other.drops);
         add_all(&mut self.marks, &other.marks);
         add_all(&mut self.verdicts, &other.verdicts);
+        raise_all(&mut self.largest, &other.largest);
         add_all(&mut self.broken, &other.broken);
         self.failures.extend(other.failures);
         while self.failures.len() > Self::FAILURES {
@@ -220,6 +226,13 @@ fn add_all<K: Ord + Clone>(sums: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>)
     }
 }
 
+fn raise_all(highest: &mut BTreeMap<&'static str, u64>, more: &BTreeMap<&'static str, u64>) {
+    for (name, value) in more {
+        let before = highest.entry(name).or_default();
+        *before = (*before).max(*value);
+    }
+}
+
 /// The report on a world that has run its course.
 pub(crate) fn report(world: &World, lines: &[Line]) -> RunReport {
     let observer = &world.observer;
@@ -239,6 +252,7 @@ pub(crate) fn report(world: &World, lines: &[Line]) -> RunReport {
         drops: world.counted.drops.clone(),
         marks,
         verdicts: observer.deliveries.outcomes(),
+        largest: observer.gauges.0.clone(),
         violations: observer.findings.list().iter().map(|finding| violation(finding, lines)).collect(),
         trace_hash: observer.trace.hash(),
         settings: world.settings.to_string(),
@@ -262,6 +276,7 @@ pub(crate) fn panicked(settings: String, seed: u64, message: String, lines: &[Li
         drops: BTreeMap::new(),
         marks: BTreeMap::new(),
         verdicts: BTreeMap::new(),
+        largest: BTreeMap::new(),
         violations: vec![violation(&finding, lines)],
         trace_hash: 0,
         settings,
@@ -364,6 +379,7 @@ impl fmt::Display for SwarmReport {
         list(f, "never passed", &self.unpassed())?;
         list(f, "never declared", &self.undeclared())?;
         show(f, "verdicts", &self.verdicts)?;
+        show(f, "largest", &self.largest)?;
         show(f, "broken", &self.broken)
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Only this file knows how `everlink_proto` spells its types; a change there is met here.
 
+use crate::check::bounds::Gauge;
 use crate::check::delivery::Outcome;
 use crate::cipher::Cipher;
 use crate::clock::Micros;
 use crate::swarm::{Load, Settings};
 use everlink_proto::crypto::Provider;
 use everlink_proto::crypto::keys::KeyLimits;
-use everlink_proto::crypto::macs::{Mac1Key, write_macs};
+use everlink_proto::crypto::macs::{Mac1Key, verify_mac1, write_macs};
 use everlink_proto::crypto::rustcrypto::RustCrypto;
 use everlink_proto::link::ConnectionSnapshot;
 use everlink_proto::link::lifecycle::{Fact, Row};
@@ -17,6 +18,7 @@ use everlink_proto::stats::{DropReason, Mark};
 use everlink_proto::time::Instant;
 use everlink_proto::wire::frame::CloseCode;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +30,16 @@ pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, SendError, Stream
 
 /// AES blocks in a packet of the usual size, for limits that are drawn in packets.
 const BLOCKS: u64 = 20;
+
+/// The most connections of a link, and attempts to make one (SPEC 8.5, 2.11).
+const CONNECTIONS: u64 = 4;
+const ATTEMPTS: u64 = 2;
+
+/// The most slots of an endpoint (SPEC 2.9).
+const SLOTS: u64 = 1_024;
+
+/// The most ids of ended connections that an endpoint remembers.
+const RETIRED: u64 = 4_096;
 
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -125,8 +137,8 @@ pub(crate) struct View {
     pub(crate) connections: Vec<ConnectionView>,
     /// Messages that it has accepted and told no verdict of.
     pub(crate) open_messages: u64,
-    /// What is bounded: name, value, cap.
-    pub(crate) gauges: Vec<(&'static str, u64, u64)>,
+    /// What is bounded.
+    pub(crate) gauges: Vec<Gauge>,
 }
 
 /// Looks at one end of a link, if there is one.
@@ -163,9 +175,22 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
             ("inbox", session.inbox_cost, limits.link_window + largest),
             ("inbox items", session.inbox_items as u64, limits.link_window / 32 + 3 * 64),
             ("streams", session.streams as u64, 128),
-            ("attempts", snapshot.attempts as u64, 4),
+            ("attempts", snapshot.attempts as u64, ATTEMPTS),
         ],
     })
+}
+
+/// The tables of an endpoint, which has room for so many links.
+pub(crate) fn tables(endpoint: &Endpoint, max_links: u64) -> [Gauge; 4] {
+    let held = endpoint.footprint();
+    // An id of this side for each connection, attempt, slot and retired one; one of the peer's for each connection.
+    let routes = max_links * (2 * CONNECTIONS + ATTEMPTS) + SLOTS + RETIRED;
+    [
+        ("links", held.links as u64, max_links),
+        ("slots", held.slots as u64, SLOTS),
+        ("routes", held.routes as u64, routes),
+        ("timers", held.timers as u64, held.links as u64),
+    ]
 }
 
 /// Whether an endpoint has a link with `peer`.
@@ -173,10 +198,23 @@ pub(crate) fn holds(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> bool
     endpoint.snapshot(now, &peer).is_some()
 }
 
-/// All that an endpoint holds of a link, for comparison before and after a datagram that must change
-/// nothing.
-pub(crate) fn digest(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> String {
-    format!("{:?} {:?}", endpoint.snapshot(now, &peer), endpoint.footprint())
+/// Which session of the link with `peer` it is, counted from 0; the next one, if there is none. Without a link all that
+/// there were are over.
+pub(crate) fn session(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> u64 {
+    endpoint.snapshot(now, &peer).map_or(u64::MAX, |snapshot| snapshot.epoch)
+}
+
+/// What an endpoint holds besides its links, for comparison before and after a datagram that must change nothing:
+/// tables, the next timer, and the handshakes that it began.
+pub(crate) fn digest(endpoint: &mut Endpoint) -> String {
+    let begun = begun(endpoint);
+    format!("{:?} {:?} {begun}", endpoint.footprint(), endpoint.poll_timeout())
+}
+
+/// Adds all that an endpoint holds of a link to its digest.
+pub(crate) fn digest_link(endpoint: &mut Endpoint, now: Instant, peer: PeerId, digest: &mut String) {
+    // Writing to a string does not fail.
+    let _ = write!(digest, "\n{:?}", endpoint.snapshot(now, &peer));
 }
 
 /// What endpoints count, summed over processes.
@@ -261,6 +299,11 @@ pub(crate) fn config(settings: &Settings, identity: usize) -> Config {
 /// Addresses a first message to `receiver`: whoever knows the identity can.
 pub(crate) fn invite(message: &mut [u8], receiver: &PeerId) {
     write_macs(message, &Mac1Key::for_receiver(receiver), None);
+}
+
+/// Whether mac1 of a datagram is right: somebody who knows the identity of `receiver` wrote all of it but mac2.
+pub(crate) fn is_invitation(message: &[u8], receiver: &PeerId) -> bool {
+    verify_mac1(message, &Mac1Key::for_receiver(receiver))
 }
 
 /// How many packets a key may seal, and how many it may fail to open, if that is little.

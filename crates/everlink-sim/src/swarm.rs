@@ -1,8 +1,9 @@
 //! Worlds drawn from seeds: one number decides the machines, the network, the applications and
 //! everything that goes wrong.
 //!
-//! Each kind of fault is switched on with probability one half ("swarm testing", Groce et al. 2012):
-//! worlds in which everything goes wrong at once hide as much as worlds in which nothing does.
+//! Each kind of fault is on or off for a whole world ("swarm testing", Groce et al. 2012): worlds in which everything
+//! goes wrong at once hide as much as worlds in which nothing does. A third of the worlds has each of what befalls
+//! machines, rare ones excepted; two fifths have each kind of noise of the network.
 //! Parameters come from what was measured in the field or, one time in four, from beyond it.
 
 use crate::app::{AppPlan, FlowPlan, Sizes};

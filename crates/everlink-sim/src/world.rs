@@ -32,9 +32,6 @@ mod traffic;
 /// How often the observers look at every link.
 const LOOK: Micros = SECOND / 2;
 
-/// How many damaged datagrams of a run are followed by a comparison of states; it is slow.
-const DIGESTS: u32 = 200;
-
 /// Which identity is called what.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -74,6 +71,11 @@ impl Turn<'_> {
     pub(crate) fn sight(&mut self, peer: usize) -> Option<Sight> {
         let view = subject::view(self.endpoint, self.now, self.directory.id(peer))?;
         Some(Sight { at: self.at, process: self.process, peer, view })
+    }
+
+    /// Which session of the link with `peer` it is, counted from 0; the next one, if there is none.
+    pub(crate) fn session(&mut self, peer: usize) -> u64 {
+        subject::session(self.endpoint, self.now, self.directory.id(peer))
     }
 
     /// Looks which links the endpoint has forgotten to make room since the last look: to be called whenever one may be
@@ -162,7 +164,6 @@ pub(crate) struct World {
     pub(crate) struck: BTreeMap<&'static str, u64>,
     pub(crate) dice: Dice,
     pub(crate) fair: bool,
-    digests_left: u32,
     owed_since: BTreeMap<(u32, usize), Micros>,
     buffer: Vec<u8>,
     /// Datagrams sent in all.
@@ -196,7 +197,6 @@ impl World {
             struck: BTreeMap::new(),
             dice: dice.fork("world", 0),
             fair: false,
-            digests_left: DIGESTS,
             owed_since: BTreeMap::new(),
             buffer: Vec::new(),
             datagrams: 0,

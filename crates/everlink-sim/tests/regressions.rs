@@ -186,3 +186,11 @@ fn nobody_is_connected_with_a_copy_that_has_ended() {
 fn a_link_that_finds_nothing_to_send_after_all_may_give_way() {
     holds(801_336);
 }
+
+// Dials that had been put off because probes might answer were not made when the connection that was probed was gone: a
+// link that owed something kept silent for three seconds more.
+#[test]
+fn a_link_that_loses_its_last_connection_dials_at_once() {
+    holds(997);
+    holds(1110);
+}

@@ -240,6 +240,10 @@ impl Link {
             self.wanted = false;
             self.refused_until = None;
         }
+        if fact == lifecycle::Fact::GoneInNeed {
+            // Dials may have been put off as long as probes could answer (SPEC 6.3).
+            self.pull_forward(ctx.now);
+        }
     }
 
     fn health(&self) -> Health {

@@ -36,7 +36,7 @@ struct Account {
 #[derive(Debug, Default)]
 pub(crate) struct Abuse {
     accounts: BTreeMap<(u32, SocketAddr), Account>,
-    /// Message 1s that each process got and that somebody once made.
+    /// Message 1s that each process got whose mac1 is right.
     invitations: BTreeMap<u32, u64>,
     budgets: BTreeMap<u32, Budget>,
     /// Datagrams from strangers.
@@ -46,7 +46,7 @@ pub(crate) struct Abuse {
 }
 
 impl Abuse {
-    /// A process is about to handle a datagram.
+    /// A process is about to handle a datagram. `named` says whether it is a handshake message whose mac1 is right.
     pub(crate) fn on_received(
         &mut self,
         process: Process,
@@ -54,8 +54,9 @@ impl Abuse {
         len: usize,
         kind: Kind,
         origin: Origin,
+        named: bool,
     ) {
-        if kind == Kind::Message1 && origin != Origin::Junk {
+        if kind == Kind::Message1 && named {
             *self.invitations.entry(process.number).or_default() += 1;
         }
         if !is_stranger(from) {
@@ -153,5 +154,19 @@ pub(crate) fn check_digest(
     if digests.0 != digests.1 {
         let text = format!("a {origin:?} datagram changed\n  {}\ninto\n  {}", digests.0, digests.1);
         findings.complain("S5", at, (process.machine, process.machine), text);
+    }
+}
+
+/// Complains if a datagram that cannot be authentic made an endpoint send more than an answer to it (A3).
+pub(crate) fn check_answers(
+    at: Micros,
+    process: Process,
+    origin: Origin,
+    (sent, most): (u64, u64),
+    findings: &mut Findings,
+) {
+    if sent > most {
+        let text = format!("{sent} datagrams sent because of one that is {origin:?}, not {most}");
+        findings.complain("A3", at, (process.machine, process.machine), text);
     }
 }

@@ -1,5 +1,6 @@
 //! The ledger of keys: no nonce seals twice, no key is used too much, no packet is accepted twice, nothing is
-//! sealed too early (C1 to C4). It also counts confirmed connections for L5.
+//! sealed too early (C1 to C4), and both ends of a connection id use one key (S4). It also counts confirmed connections
+//! for L5.
 //!
 //! Every provider handed to an endpoint is wrapped, so the ledger sees what the keys do, whatever
 //! the code above them believes.
@@ -41,6 +42,18 @@ struct Row {
     first_opened: Option<(Micros, Process)>,
     /// When it had been used so much that it had to be replaced.
     worn: Option<Micros>,
+    /// The connection ids of packets that were sealed or opened with it.
+    ids: BTreeSet<ConnectionId>,
+    /// The cipher of each process that has it.
+    suites: BTreeMap<u32, Suite>,
+}
+
+/// What names a connection on the wire, towards the side that drew it (SPEC 4.1).
+type ConnectionId = [u8; 8];
+
+/// The connection id in the header of a packet, which is what its key authenticates besides the payload.
+fn id_of(header: &[u8]) -> Option<ConnectionId> {
+    header.get(1..9)?.try_into().ok()
 }
 
 impl Ledger {
@@ -111,7 +124,9 @@ impl Ledger {
                 let text = format!("nonce {nonce:024x} opened twice by process {}", one.number);
                 findings.complain("C4", now, (one.machine, one.machine), text);
             }
+            row.check_ends(now, findings);
         }
+        book.check_ids(findings);
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -128,9 +143,54 @@ impl Book {
         }
         row
     }
+
+    /// Keys follow from the whole handshake, so that the ends of a connection id that use one key agree on its hash.
+    fn check_ids(&self, findings: &mut Findings) {
+        let mut keys: BTreeMap<ConnectionId, &Row> = BTreeMap::new();
+        for row in &self.keys {
+            for id in &row.ids {
+                let Some(other) = keys.insert(*id, row) else { continue };
+                let text = format!("connection id {id:02x?} has two keys: {}, {}", other.show(), row.show());
+                findings.complain("S4", self.now, row.machines(), text);
+            }
+        }
+    }
 }
 
 impl Row {
+    /// A key has one process that seals and one that opens, of two identities, with one cipher and one connection id
+    /// (S4).
+    fn check_ends(&self, at: Micros, findings: &mut Findings) {
+        let sealers: BTreeSet<_> = self.sealed.iter().map(|(_, process)| *process).collect();
+        let openers: BTreeSet<_> = self.opened.iter().map(|(_, process, _)| *process).collect();
+        let identities: BTreeSet<_> =
+            sealers.iter().chain(&openers).map(|process| process.identity).collect();
+        let suites = self.suites.values().any(|suite| Some(suite) != self.suites.values().next());
+        if sealers.len() > 1
+            || openers.len() > 1
+            || identities.len() < sealers.len() + openers.len()
+            || self.ids.len() > 1
+            || suites
+        {
+            let text = format!("the ends of a key differ: {}", self.show());
+            findings.complain("S4", at, self.machines(), text);
+        }
+    }
+
+    /// Between which machines, as findings name them.
+    fn machines(&self) -> (usize, usize) {
+        let sealer = self.sealed.first().map(|(_, process)| *process);
+        let opener = self.first_opened.map(|(_, process)| process);
+        let one = sealer.or(opener).map_or(0, |process| process.machine);
+        (one, opener.map_or(one, |process| process.machine))
+    }
+
+    fn show(&self) -> String {
+        let sealers: BTreeSet<_> = self.sealed.iter().map(|(_, process)| process.number).collect();
+        let openers: BTreeSet<_> = self.opened.iter().map(|(_, process, _)| process.number).collect();
+        format!("sealed by {sealers:?}, opened by {openers:?}, {:?}, ids {:02x?}", self.suites, self.ids)
+    }
+
     /// C2.
     fn check_limits(&self, at: Micros, limits: (u64, u64), process: Process, findings: &mut Findings) {
         let sealed = self.sealed.len() as u64;
@@ -193,6 +253,7 @@ impl Provider for Watched {
         // it has opened something with the other.
         let awaits = (book.handling == Some(Kind::Message1)).then_some(book.scene);
         let row = book.row(key);
+        book.keys[row].suites.insert(self.process.number, suite);
         Box::new(WatchedKey { inner, row, process: self.process, awaits, ledger: self.ledger.clone() })
     }
 
@@ -219,6 +280,7 @@ impl PacketKey for WatchedKey {
         }
         let worn_at = book.worn_at;
         let row = &mut book.keys[self.row];
+        row.ids.extend(id_of(aad));
         row.sealed.push((number(nonce), self.process));
         row.note_wear(now, worn_at);
     }
@@ -230,12 +292,14 @@ impl PacketKey for WatchedKey {
         let Ok(len) = opened else {
             let worn_at = book.worn_at;
             let row = &mut book.keys[self.row];
+            row.ids.extend(id_of(aad));
             *row.failed.entry(self.process.number).or_default() += 1;
             row.note_wear(now, worn_at);
             return Err(OpenError);
         };
         book.confirmed.extend(self.awaits);
         let row = &mut book.keys[self.row];
+        row.ids.extend(id_of(aad));
         row.opened.push((number(nonce), self.process, scene));
         row.first_opened.get_or_insert((now, self.process));
         Ok(len)

@@ -50,11 +50,15 @@ pub(crate) struct Accepted {
     pub(crate) len: usize,
     pub(crate) wants_done: bool,
     pub(crate) may_resend: bool,
+    /// The session of the link at that moment, counted from 0; the next one, if there was none.
+    pub(crate) session: u64,
 }
 
 #[derive(Debug)]
 struct Record {
     accepted: Accepted,
+    /// Bytes of packets that its process had sent to the receiver before.
+    wired: u64,
     verdict: Option<(Micros, Outcome)>,
     deliveries: Vec<Delivery>,
     done: Option<Micros>,
@@ -116,6 +120,8 @@ pub(crate) struct Deliveries {
     gaps: Vec<Gap>,
     /// Sessions that a process was told have ended, by (process, peer).
     ended: BTreeMap<(u32, usize), u32>,
+    /// Bytes of packets that a process has sent to a peer, by (process, receiver).
+    wired: BTreeMap<(u32, usize), u64>,
     /// Messages without a verdict, by (process, receiver).
     open: BTreeMap<(u32, usize), u64>,
     /// Messages that reached an application.
@@ -135,8 +141,10 @@ impl Deliveries {
         }
         self.by_name.insert(name, index);
         *self.open.entry((name.process, name.to)).or_default() += 1;
+        let wired = self.wired.get(&(name.process, name.to)).copied().unwrap_or_default();
         self.records.push(Record {
             accepted,
+            wired,
             verdict: None,
             deliveries: Vec::new(),
             done: None,
@@ -144,17 +152,23 @@ impl Deliveries {
         });
     }
 
-    /// An endpoint said what became of the message it had named `id`.
+    /// A process sent a packet of `len` bytes to `peer`.
+    pub(crate) fn on_packet(&mut self, process: u32, peer: usize, len: usize) {
+        *self.wired.entry((process, peer)).or_default() += len as u64;
+    }
+
+    /// An endpoint said what became of the message it had named `id`, while `session` is the one of the link.
     pub(crate) fn on_verdict(
         &mut self,
         at: Micros,
         sender: Process,
         to: usize,
         id: u64,
-        outcome: Outcome,
+        (outcome, session): (Outcome, u64),
         findings: &mut Findings,
     ) {
         let machines = (sender.machine, to);
+        let wired = self.wired.get(&(sender.number, to)).copied().unwrap_or_default();
         let Some(&index) = self.by_id.get(&(sender.number, to, id)) else {
             let text = format!("{outcome:?} about {id}, which was never accepted");
             return findings.complain("D2", at, machines, text);
@@ -165,6 +179,7 @@ impl Deliveries {
             return findings.complain("D2", at, machines, text);
         }
         record.check_verdict(at, machines, &outcome, findings);
+        record.check_doubt(at, &outcome, session, wired, findings);
         record.verdict = Some((at, outcome));
         if let Some(open) = self.open.get_mut(&(sender.number, to)) {
             *open = open.saturating_sub(1);
@@ -426,6 +441,26 @@ impl Record {
                 findings.complain("D3", at, machines, text);
             }
             _ => {}
+        }
+    }
+
+    /// Nobody can know what became of a message if all of it was on the wire, and a session ended that was there, or
+    /// not even begun, when it was accepted (D3).
+    fn check_doubt(&self, at: Micros, outcome: &Outcome, session: u64, wired: u64, findings: &mut Findings) {
+        let ended = session > self.accepted.session;
+        let sent = wired >= self.wired + self.accepted.len as u64;
+        let in_doubt = match outcome {
+            Outcome::Unknown(_) => true,
+            // It is certain that it arrived; whether its receiver was done with it is what nobody can know.
+            Outcome::Delivered => self.accepted.wants_done,
+            _ => false,
+        };
+        if in_doubt && !(ended && sent) {
+            let text = format!(
+                "{}: {outcome:?}; a session ended since: {ended}; as many bytes went out since: {sent}",
+                self.show()
+            );
+            findings.complain("D3", at, (self.accepted.sender.machine, self.accepted.name.to), text);
         }
     }
 

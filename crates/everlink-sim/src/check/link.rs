@@ -2,13 +2,14 @@
 
 use super::{Findings, Process, Sight, later};
 use crate::clock::Micros;
-use crate::subject::{End, LinkState, Standing, View, declared};
+use crate::subject::{ConnectionView, End, LinkState, Standing, View, declared};
 use double::{Double, Untold};
 use doubt::Path;
 use std::collections::{BTreeMap, BTreeSet};
 
 mod double;
 mod doubt;
+mod rung;
 
 /// The most connections a link may receive on (SPEC 8.5).
 const MOST_CONNECTIONS: usize = 4;
@@ -32,6 +33,14 @@ struct Seen {
     connected: Micros,
     /// When the path began or ceased to be in doubt.
     suspected: Option<Micros>,
+    /// Since when it is not connected, and by how much its clock was set forward since.
+    searching: Option<(Micros, Micros)>,
+    /// When it was connected last after it had no connection.
+    joined: Micros,
+    /// Whether an address of the peer has authenticated since the link was made.
+    reached: bool,
+    /// When a look saw first that the link sends on this connection.
+    path_since: Micros,
     /// Which process of the peer's the session is with, and which ones it was with, since when.
     partner: Option<u32>,
     partners: Vec<(Micros, u32)>,
@@ -108,7 +117,11 @@ impl Links {
         seen.state = Some(to);
         if to == LinkState::Connected {
             seen.connected = at;
+            seen.searching = None;
+        } else {
+            seen.searching.get_or_insert((at, 0));
         }
+        seen.note_reached(at, step, cause);
         if from == LinkState::Suspect || to == LinkState::Suspect {
             seen.suspected = Some(at);
         }
@@ -217,6 +230,8 @@ impl Links {
             seen.last_heard = later(seen.last_heard, lasted, at);
             seen.last_sent = later(seen.last_sent, lasted, at);
             seen.connected = later(seen.connected, lasted, at);
+            seen.joined = later(seen.joined, lasted, at);
+            seen.path_since = later(seen.path_since, lasted, at);
             seen.lost_at = later(seen.lost_at, lasted, at);
             seen.owed_since = seen.owed_since.map(|since| later(since, lasted, at));
             // By a clock that was set, it may be long ago that a process was left.
@@ -254,6 +269,7 @@ impl Links {
         if let Some(path) = sending.map(Path::from) {
             seen.lost_at = if path.lost == seen.path.lost { seen.lost_at } else { at };
             seen.last_heard = if path.tells_news(&seen.path) { at } else { seen.last_heard };
+            seen.path_since = if path.is_same(&seen.path) { seen.path_since } else { at };
             seen.path = path;
         }
         let Some(path) = sending.filter(|one| connected && one.in_flight > 0) else {
@@ -272,12 +288,18 @@ impl Links {
         }
     }
 
-    /// Compares what both ends of a pair say of the connections that both have (S4, S6).
+    /// Compares what both ends of a pair say of the connections that both have (S4, S6). What is one connection shows in
+    /// its hash and, unless one key is in use twice, in its place among those of the pair; that a connection id has one key, the ledger knows.
     pub(crate) fn agree(&self, one: &Sight, other: &Sight, findings: &mut Findings) {
         let (a, b) = (&one.view, &other.view);
+        let cloned = self.is_cloned(one.process.identity, one.peer);
         for here in &a.connections {
-            let Some(there) = b.connections.iter().find(|there| there.hash == here.hash) else { continue };
-            if here.generation != there.generation || here.by_us == there.by_us {
+            let place = (here.generation, !here.by_us);
+            let is_same = |there: &&ConnectionView| {
+                there.hash == here.hash || (!cloned && (there.generation, there.by_us) == place)
+            };
+            let Some(there) = b.connections.iter().find(is_same) else { continue };
+            if here.hash != there.hash || (there.generation, there.by_us) != place {
                 let text = format!("one handshake, two results:\n  {here:?}\n  {there:?}");
                 findings.complain("S4", one.at, one.machines(), text);
             }

@@ -18,9 +18,6 @@ const HANDSHAKES_WORN: usize = 2;
 /// What a link adds that was forgotten to make room: both sides may begin anew.
 const HANDSHAKES_FORGOTTEN: usize = 2;
 
-/// The longest wait of the retry ladder (SPEC 6.3), to addresses that never authenticated.
-pub(crate) const LONGEST_WAIT: Micros = 9_500_000;
-
 /// How long a pair may wait where nothing better is promised: for its messages at heavy loss, and for room that others
 /// hold as long as they owe something.
 const PATIENCE: Micros = 600 * SECOND;

@@ -2,7 +2,7 @@
 //!
 //! They see what goes in and what comes out: calls of applications, events, datagrams, what keys do,
 //! and snapshots. Each keeps books of its own and complains when the books do not agree with what
-//! an endpoint says. None of them asks the code under test whether it is right.
+//! an endpoint says. What a few of them have to take from the code under test, docs/TESTING.md names.
 
 pub(crate) mod abuse;
 pub(crate) mod bounds;

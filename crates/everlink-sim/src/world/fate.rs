@@ -52,10 +52,7 @@ impl World {
                     app.be_slow(until);
                 }
             }
-            Fault::Close { machine, to } => {
-                self.force(machine);
-                self.close(machine, self.machines[to].identity);
-            }
+            Fault::Close { machine, to } => self.close(machine, self.machines[to].identity),
             Fault::Clone { machine, lasts } => self.clone_identity(machine, lasts),
             Fault::Replay => self.replay(),
             Fault::Junk { machine, count } => self.throw_junk(machine, count),
@@ -103,10 +100,7 @@ impl World {
                 self.forgive(machine, stood);
                 self.settle(machine);
             }
-            Undo::StopClone(machine) => {
-                self.kill(machine);
-                self.force(machine);
-            }
+            Undo::StopClone(machine) => self.kill(machine),
             Undo::Revoke => self.fabric.clear_rules(),
             Undo::Nudge(machine) => {
                 let now = self.now;
@@ -145,9 +139,6 @@ impl World {
                 self.kill(number);
                 continue;
             }
-            if self.machines[number].condition != Condition::Awake {
-                self.force(number);
-            }
             self.wake(number);
             if self.machines[number].life.is_none() {
                 self.force(number);
@@ -164,7 +155,8 @@ impl World {
         self.observer.liveness.on_fair(self.now);
     }
 
-    /// Notes that a machine has reason for more handshakes than usual.
+    /// Notes that a machine has reason for more handshakes than usual (L5): its process is a new one, its socket died, it
+    /// slept, or its application wants a new connection.
     pub(super) fn force(&mut self, machine: usize) {
         let identity = self.machines[machine].identity;
         self.observer.liveness.on_forced(self.now, identity);
@@ -236,17 +228,18 @@ impl World {
     }
 
     fn pause(&mut self, machine: usize, condition: Condition, lasts: Micros) {
-        self.force(machine);
         self.machines[machine].condition = condition;
         self.machines[machine].until = self.now + lasts;
         self.plan(self.now + lasts, Happening::Undo(Undo::Wake(machine)));
     }
 
     fn jump(&mut self, machine: usize, by: Micros) {
-        self.force(machine);
         let now = self.now;
         self.machines[machine].clock.jump(now, by);
         self.forgive(machine, Micros::MAX);
+        if let Some(process) = self.machines[machine].process() {
+            self.observer.links.on_clock_set(process.number, by);
+        }
         self.settle(machine);
     }
 
@@ -269,7 +262,6 @@ impl World {
             return;
         }
         self.machines[machine].socket_works = true;
-        self.force(machine);
         self.relocate(machine, true, true);
     }
 
@@ -289,7 +281,6 @@ impl World {
 
     fn clone_identity(&mut self, machine: usize, lasts: Micros) {
         let Some(spare) = self.spare(machine) else { return };
-        self.force(spare);
         self.start(spare);
         if let Some(double) = self.machines[spare].process() {
             self.observer.links.on_clone(self.now, double);

@@ -103,8 +103,12 @@ impl World {
         if machine.condition == Condition::Awake {
             return;
         }
+        let slept = machine.condition == Condition::Asleep;
         machine.condition = Condition::Awake;
         self.note(number, || format!("machine {number} runs again"));
+        if slept {
+            self.force(number);
+        }
         self.forgive(number, Micros::MAX);
         if self.machines[number].dice.coin() {
             self.ring(number);

@@ -2,14 +2,14 @@
 
 use super::World;
 use crate::check::Sight;
-use crate::clock::SECOND;
-use crate::subject::LinkState;
+use crate::subject::{self, LinkState};
 use std::collections::BTreeMap;
 
 impl World {
     pub(super) fn look(&mut self) {
         let mut sights: BTreeMap<(usize, usize), Sight> = BTreeMap::new();
         for number in 0..self.machines.len() {
+            self.look_at_tables(number);
             for peer in self.peers(number) {
                 sights.extend(self.look_at(number, peer).map(|sight| (sight.machines(), sight)));
             }
@@ -20,6 +20,16 @@ impl World {
                 observer.links.agree(here, there, &mut observer.findings);
             }
         }
+    }
+
+    /// Looks at the tables of an endpoint: no world has more links than it has peers.
+    fn look_at_tables(&mut self, number: usize) {
+        let peers = self.peers(number).count();
+        let identity = self.machines[number].identity;
+        let most = self.settings.most_links(identity).unwrap_or(peers).min(peers);
+        let Some((turn, _)) = self.turn(number) else { return };
+        let tables = subject::tables(turn.endpoint, most as u64);
+        turn.observer.on_tables(turn.at, turn.process, &tables);
     }
 
     fn look_at(&mut self, number: usize, peer: usize) -> Option<Sight> {
@@ -76,8 +86,11 @@ impl World {
         }
         let since = *self.owed_since.entry(key).or_insert(self.now);
         let silent = observer.links.silence(self.now, process, peer).min(self.now - since);
-        if silent > crate::check::liveness::LONGEST_WAIT + SECOND {
-            let text = format!("owes, is not connected, and has sent nothing for {silent} us");
+        let longest = observer.links.longest_wait(self.now, process, peer);
+        if silent > longest {
+            let text = format!(
+                "owes, is not connected, and has sent nothing for {silent} us, though {longest} are the most"
+            );
             observer.findings.complain("L3", self.now, sight.machines(), text);
             self.owed_since.insert(key, self.now);
         }

@@ -1,7 +1,7 @@
 //! Datagrams on their way into processes and out of them.
 
 use super::{Happening, World};
-use crate::check::abuse::check_digest;
+use crate::check::abuse::{check_answers, check_digest};
 use crate::check::bounds::MOST_SENT_AT_ONCE;
 use crate::clock::MILLI;
 use crate::machine::{Condition, SOCKET_BUFFER};
@@ -38,23 +38,32 @@ impl World {
         self.observer.trace.note(self.now, (number, parcel.sender), &parcel.bytes, || {
             format!("[{}] <- {from}: {origin:?} {kind:?}, {len} bytes", process.number)
         });
-        self.observer.abuse.on_received(process, from, len, kind, origin);
+        let named = self.is_named(process.identity, kind, &parcel.bytes);
+        self.observer.abuse.on_received(process, from, len, kind, origin, named);
         // A copy of what the network had lost opens, and is a sign of life like any other.
         if !matches!(origin, Origin::Damaged | Origin::Junk) && kind == Kind::Short {
             let sender = self.machines[parcel.sender].identity;
             self.observer.links.on_heard(self.now, process.number, sender);
         }
-        let before = self.digest_if_forged(number, kind, origin);
+        let before = self.digest_if_forged(number, origin, named);
         self.observer.ledger.set_scene(self.now, Some(kind));
         if let Some((turn, _)) = self.turn(number) {
             turn.endpoint.handle_datagram(turn.now, from, &mut parcel.bytes);
         }
         self.observer.ledger.set_scene(self.now, None);
+        let forged = before.is_some();
         if let Some(before) = before {
             let after = self.digest(number);
             check_digest(self.now, process, origin, (&before, &after), &mut self.observer.findings);
         }
+        let sent = self.datagrams;
         self.settle(number);
+        if forged {
+            // UNKNOWN, or message 2 or a COOKIE for a first message whose mac1 is right.
+            let answers = u64::from(kind == Kind::Short || origin == Origin::Forged);
+            let sent = self.datagrams - sent;
+            check_answers(self.now, process, origin, (sent, answers), &mut self.observer.findings);
+        }
         self.look_at_partners(number);
     }
 
@@ -88,6 +97,9 @@ impl World {
         let peer = self.known.get(&to).copied();
         if let Some(peer) = peer {
             let packet = (kind == Kind::Short).then_some(len);
+            if packet.is_some() {
+                self.observer.deliveries.on_packet(process.number, peer, len);
+            }
             self.observer.links.on_sent(self.now, process, peer, packet, &mut self.observer.findings);
         }
         self.observer.abuse.on_sent(self.now, process, to, datagram, &mut self.observer.findings);
@@ -120,24 +132,29 @@ impl World {
         }
     }
 
-    /// The state of an endpoint before a datagram that cannot be authentic, if it is to be compared.
-    fn digest_if_forged(&mut self, number: usize, kind: Kind, origin: Origin) -> Option<String> {
-        let forged = matches!(origin, Origin::Junk | Origin::Forged)
-            || (origin == Origin::Damaged && kind == Kind::Short);
+    /// Whether a handshake message is as it was when somebody made it for `identity`: mac1 covers all but mac2, or the
+    /// zeros in its place.
+    fn is_named(&self, identity: usize, kind: Kind, datagram: &[u8]) -> bool {
+        matches!(kind, Kind::Message1 | Kind::Message2)
+            && subject::is_invitation(datagram, &self.directory.id(identity))
+    }
+
+    /// The state of an endpoint before a datagram that cannot be authentic. There is none to compare with if a timer
+    /// is due, since that may be found at the same time.
+    fn digest_if_forged(&mut self, number: usize, origin: Origin, named: bool) -> Option<String> {
+        let forged = matches!(origin, Origin::Junk | Origin::Forged) || (origin == Origin::Damaged && !named);
         let machine = &self.machines[number];
         let due = machine.life.as_ref().is_some_and(|life| life.alarm <= self.now);
-        if !forged || due || self.digests_left == 0 {
-            return None;
-        }
-        self.digests_left -= 1;
-        Some(self.digest(number))
+        (forged && !due).then(|| self.digest(number))
     }
 
     fn digest(&mut self, number: usize) -> String {
         let peers: Vec<usize> = self.peers(number).collect();
         let Some((turn, _)) = self.turn(number) else { return String::new() };
-        let links =
-            peers.iter().map(|peer| subject::digest(turn.endpoint, turn.now, turn.directory.id(*peer)));
-        links.collect::<Vec<_>>().join("\n")
+        let mut text = subject::digest(turn.endpoint);
+        for peer in peers {
+            subject::digest_link(turn.endpoint, turn.now, turn.directory.id(peer), &mut text);
+        }
+        text
     }
 }

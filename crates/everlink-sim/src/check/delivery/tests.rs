@@ -22,6 +22,7 @@ impl Books {
                 len: SHORTEST,
                 wants_done: false,
                 may_resend: false,
+                session: 0,
             };
             books.deliveries.on_accepted(accepted, u64::from(place), &mut books.findings);
         }
@@ -137,4 +138,20 @@ fn a_message_that_is_forgotten_with_its_link_was_dropped_silently() {
     let mut books = Books::new();
     books.deliveries.on_forgotten(2, SENDER, RECEIVER.identity, &mut books.findings);
     assert_eq!(books.broken(), ["D8"]);
+}
+
+#[test]
+fn a_message_is_in_doubt_once_it_was_on_the_wire_and_its_session_has_ended() {
+    let unknown = || Outcome::Unknown("SessionEnded".to_owned());
+    let told = |on_wire: usize, session| {
+        let mut books = Books::new();
+        books.deliveries.on_packet(SENDER.number, RECEIVER.identity, on_wire);
+        books.deliveries.on_end_known(SENDER, RECEIVER.identity);
+        let verdict = (unknown(), session);
+        books.deliveries.on_verdict(2, SENDER, RECEIVER.identity, 0, verdict, &mut books.findings);
+        books.broken()
+    };
+    assert_eq!(told(SHORTEST, 1), [""; 0]);
+    assert_eq!(told(SHORTEST, 0), ["D3"]);
+    assert_eq!(told(SHORTEST - 1, 1), ["D3"]);
 }

@@ -58,6 +58,16 @@ impl From<&ConnectionView> for Path {
 }
 
 impl Path {
+    /// Whether it is one of the same connection.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
+    /// Whether the peer dialled.
+    pub(super) const fn is_accepted(&self) -> bool {
+        !self.name.1
+    }
+
     /// Whether the peer must have been heard since the look that saw `before`.
     pub(super) fn tells_news(&self, before: &Self) -> bool {
         self.name != before.name
