@@ -79,6 +79,58 @@ fn half_a_message_of_a_peer_that_is_gone_holds_no_place() {
     assert_eq!(pair.sides[1].mark(Mark::Evicted), 1);
 }
 
+// So did a DONE that was never acknowledged, and a stream that the application had dropped: its RESET was even dialled
+// for.
+#[test]
+fn what_is_owed_to_a_peer_that_is_gone_holds_no_place() {
+    let mut pair = Pair::of_strangers().introduce(0);
+    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let (to, options) = (pair.id(1), SendOptions { wants_done: true });
+    pair.sides[0].endpoint.send(pair.now, to, 0, Bytes::from_static(b"one"), options).unwrap();
+    let opened = pair.sides[0].endpoint.open_stream(pair.now, to).unwrap();
+    pair.sides[0].endpoint.write_stream(pair.now, to, opened, b"a stream").unwrap();
+    pair.run_for(Duration::from_secs(1));
+    let Some(InboxItem::Message { token, .. }) = pair.sides[1].inbox.pop() else {
+        panic!("the message has not come")
+    };
+    let sent = count_in_vain(&mut pair, 1);
+    let from = pair.id(0);
+    pair.sides[1].endpoint.done(pair.now, from, token);
+    let stream = pair.sides[1].endpoint.accept_stream(from).unwrap();
+    pair.sides[1].endpoint.reset_stream(pair.now, from, stream, 0).unwrap();
+    pair.sides[1].endpoint.release_stream(pair.now, from, stream);
+    pair.run_for(2 * HOUR);
+    let before = sent.get();
+    pair.run_for(2 * HOUR);
+    assert_eq!(sent.get(), before);
+    let other = side(2, 9, &Config::default()).endpoint.peer_id();
+    pair.sides[1].endpoint.set_channel(pair.now, other, 0, ChannelOptions::default()).unwrap();
+}
+
+// A process that was left was dialled every three seconds, to be refused by whoever dialled.
+#[test]
+fn who_would_be_refused_is_not_dialled() {
+    let mut pair = Pair::connected();
+    let first = pair.replace(0);
+    pair.send(0, b"from another process");
+    pair.run_for(Duration::from_secs(2));
+    assert_eq!(pair.sides[1].ends(), [EndReason::PeerRestarted]);
+    pair.sides[0] = first;
+    let dials = Rc::new(Cell::new(0));
+    let count = Rc::clone(&dials);
+    pair.rule = Box::new(move |_, from, datagram| {
+        count.set(count.get() + u32::from(from == 1 && is_message1(datagram)));
+        if from == 0 && is_message1(datagram) { Fate::Drop } else { Fate::Deliver }
+    });
+    pair.send(1, b"to a process that is gone");
+    pair.run_for(Duration::from_secs(10));
+    pair.send(1, b"to whoever is there");
+    pair.run_for(Duration::from_secs(15));
+    assert!(dials.get() <= 4, "{} dials", dials.get());
+    pair.run_for(Duration::from_secs(10));
+    assert_eq!(pair.sides[0].bodies().last().unwrap(), &b"to whoever is there"[..]);
+}
+
 // The last words of a link that gave way were one datagram, whatever there was to say.
 #[test]
 fn who_gives_way_says_goodbye_though_it_has_much_to_say() {

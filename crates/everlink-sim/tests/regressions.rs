@@ -194,3 +194,11 @@ fn a_link_that_loses_its_last_connection_dials_at_once() {
     holds(997);
     holds(1110);
 }
+
+// Of two processes with one key the peer had left the one that lived on. It dialled it all the same, twice in three
+// seconds, and refused it each time.
+#[test]
+fn who_would_be_refused_is_not_dialled() {
+    holds(1_112_104);
+    holds(1_116_232);
+}

@@ -128,8 +128,12 @@ impl KeyFile {
         write_private(&draft.path, line)?;
         match fs::hard_link(&draft.path, &self.path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
-            // Not every file system has links.
-            Err(_) => write_private(&self.path, line)?,
+            // Not every file system has links. There it is written in place, and taken away again if that fails.
+            Err(_) => write_private(&self.path, line).inspect_err(|error| {
+                if error.kind() != ErrorKind::AlreadyExists {
+                    let _ = fs::remove_file(&self.path);
+                }
+            })?,
             Ok(()) => {}
         }
         drop(draft);

@@ -4,14 +4,14 @@
 //! whoever leaves wakes the next, so a thousand waiters cost one wake-up for each thing they wait
 //! for, and none is lost when a woken task is dropped before it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Waker};
 
 /// Wakers on their way out of the lock: to be woken, or only to be dropped. Both run foreign code,
 /// which might come back for the lock.
 #[derive(Default)]
 pub(crate) struct Wakes {
-    ready: Vec<Waker>,
+    ready: VecDeque<Waker>,
     stale: Vec<Waker>,
 }
 
@@ -33,7 +33,10 @@ impl Wakes {
 
     /// To be called without the lock.
     pub(crate) fn deliver(&mut self) {
-        self.ready.drain(..).for_each(Waker::wake);
+        // One by one: those behind a waker that panics stay, for another call.
+        while let Some(waker) = self.ready.pop_front() {
+            waker.wake();
+        }
         self.stale.clear();
     }
 }

@@ -2,9 +2,12 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
 
 use everlink::{Builder, Endpoint};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use crate::args::Command;
 use crate::output::{Exit, Failure, Outcome};
@@ -19,6 +22,9 @@ mod sim;
 
 /// What a peer is told that opens a stream where messages are wanted, or sends messages where a stream is.
 const OTHER_KIND: u64 = 1;
+
+/// How long what is under way may take when its endpoint has ended: a reader of standard output may have stopped reading.
+const LAST_WRITES: Duration = Duration::from_secs(3);
 
 /// Carries out a command; none was asked for if help was.
 pub(crate) fn run(command: Option<Command>) -> Outcome {
@@ -48,12 +54,19 @@ async fn start(builder: Builder, key: Option<&Path>) -> Result<Endpoint, Failure
     builder.identity(identity).start().await.map_err(Failure::local)
 }
 
-/// Ends an endpoint in an orderly way while `meanwhile` goes on, which comes to its end with it. A user who has no time
-/// for that interrupts it too.
+/// Ends an endpoint in an orderly way while `meanwhile` goes on, which comes to its end with it, or soon after. A user who
+/// has no time for that interrupts it too.
 async fn stop(endpoint: &Endpoint, meanwhile: impl Future) {
+    let orderly = async {
+        let mut meanwhile = pin!(meanwhile);
+        tokio::select! {
+            // What could not be said before the end, the other side learns from its receipts.
+            _ = endpoint.stop() => drop(timeout(LAST_WRITES, meanwhile).await),
+            _ = &mut meanwhile => drop(endpoint.stop().await),
+        }
+    };
     tokio::select! {
-        // What could not be said before the end, the other side learns from its receipts.
-        _ = async { tokio::join!(endpoint.stop(), meanwhile) } => {}
+        () = orderly => {}
         () = interrupted() => {}
     }
 }

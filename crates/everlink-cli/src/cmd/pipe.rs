@@ -5,6 +5,7 @@
 //! it ends well when it has heard this of all it sent, and the other of all it got. The caller's first byte is a
 //! greeting: without one, the listener could not speak before the caller does.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::io::{self, IsTerminal, Write};
 use std::thread;
@@ -54,14 +55,18 @@ async fn dial(endpoint: &Endpoint, link: Link) -> Outcome {
 /// Takes the first stream of any peer.
 pub(super) async fn accept(endpoint: &Endpoint) -> Outcome {
     let mut waiting = JoinSet::new();
+    let mut refused = BTreeSet::new();
     loop {
         tokio::select! {
             Some(Ok(Ok((link, stream)))) = waiting.join_next() => return connect(endpoint, link, stream).await,
             item = endpoint.recv() => {
                 let item = item.map_err(Failure::failed)?;
                 match item.kind {
-                    ItemKind::SessionStarted => drop(waiting.spawn(greeted(endpoint.link(item.peer)))),
-                    ItemKind::Message(_) => refuse_messages(&endpoint.link(item.peer)),
+                    ItemKind::SessionStarted => {
+                        refused.remove(&item.peer);
+                        waiting.spawn(greeted(endpoint.link(item.peer)));
+                    }
+                    ItemKind::Message(_) => refuse_messages(&endpoint.link(item.peer), &mut refused),
                     _ => {}
                 }
             }
@@ -79,10 +84,13 @@ async fn greeted(link: Link) -> io::Result<(Link, Stream)> {
     }
 }
 
-/// Without an answer, whoever sends lines would wait for ever for them to be printed.
-fn refuse_messages(link: &Link) {
-    say(format!("{:#} sends messages, for which there is `everlink listen` without --pipe", link.peer()));
-    link.close(OTHER_KIND, "this takes a stream and no messages");
+/// Without an answer, whoever sends lines would wait for ever for them to be printed. What else had come from there before
+/// it hears of that needs no further one.
+fn refuse_messages(link: &Link, refused: &mut BTreeSet<PeerId>) {
+    if refused.insert(link.peer()) {
+        say(format!("{:#} sends messages, for which there is `everlink listen` without --pipe", link.peer()));
+        link.close(OTHER_KIND, "this takes a stream and no messages");
+    }
 }
 
 /// Both directions, until both have come to their ends and both sides know.
@@ -196,6 +204,7 @@ fn is_refusal(error: &io::Error) -> bool {
 
 /// What the other side says it has written, or why it never will.
 async fn confirmation(endpoint: &Endpoint, peer: PeerId) -> Result<u64, Failure> {
+    let mut refused = BTreeSet::new();
     loop {
         let item = endpoint.recv().await.map_err(Failure::failed)?;
         match item.kind {
@@ -205,7 +214,10 @@ async fn confirmation(endpoint: &Endpoint, peer: PeerId) -> Result<u64, Failure>
                     "the other side ended before all was written there: {reason}"
                 )));
             }
-            ItemKind::Message(_) => refuse_messages(&endpoint.link(item.peer)),
+            ItemKind::Message(_) => refuse_messages(&endpoint.link(item.peer), &mut refused),
+            ItemKind::SessionStarted => {
+                refused.remove(&item.peer);
+            }
             // Others who know the ticket change nothing.
             _ => {}
         }

@@ -96,6 +96,12 @@ impl Link {
             let left = until.saturating_since(ctx.now);
             obstacles.push(format!("the peer refused us and may be tried again in {left:.1?}"));
         }
+        if let Some(until) = self.switch_settles.filter(|_| self.met_former) {
+            let left = until.saturating_since(ctx.now);
+            obstacles.push(format!(
+                "only a process answers that was left for another one; it may be tried again in {left:.1?}"
+            ));
+        }
         if !self.closing.is_open() {
             obstacles.push("the session is being closed by this side".into());
         }

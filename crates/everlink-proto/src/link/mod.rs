@@ -79,6 +79,8 @@ pub(crate) struct Link {
     check: Option<Check>,
     /// When the peer's former process may be believed again.
     switch_settles: Option<Instant>,
+    /// That process answers what this side dials, so that dialling is in vain until then.
+    met_former: bool,
     closing: Closing,
     close_until: Option<Instant>,
     goodbye: Goodbye,
@@ -90,7 +92,7 @@ pub(crate) struct Link {
     wanted: bool,
     redial_wanted: bool,
     last_active: Instant,
-    /// When the peer was last heard, or this side woke or moved.
+    /// When the peer was last heard, or this side woke, moved or was used.
     waits_since: Instant,
     /// Nothing was heard of the peer for so long that what only the peer waits for is left to it.
     peer_is_gone: bool,
@@ -124,6 +126,7 @@ impl Link {
             question_at: None,
             check: None,
             switch_settles: None,
+            met_former: false,
             closing: Closing::Open,
             close_until: None,
             goodbye: Goodbye::of(CloseCode::Closed),

@@ -92,7 +92,11 @@ impl Link {
                 ctx.shared.stats.mark(Mark::GoneSent);
                 self.reject(ctx, key, CloseCode::SessionGone, 0);
             }
-            HelloOutcome::Duplicate => self.refuse_duplicate(ctx, vec![key]),
+            HelloOutcome::Duplicate => {
+                let dialled = self.connection_mut(key).is_some_and(|it| it.role == Role::Initiator);
+                self.met_former |= dialled && self.switch_settles.is_some();
+                self.refuse_duplicate(ctx, vec![key]);
+            }
             HelloOutcome::Stale => {
                 ctx.shared.stats.mark(Mark::StaleHello);
                 self.retire_soon(ctx, key);

@@ -44,9 +44,10 @@ impl Link {
         (is_free && self.session.is_free_of_debt(self.peer_is_gone)).then_some(since)
     }
 
-    /// The application has to do with it.
+    /// The application has to do with it, and may owe the peer something new.
     pub(crate) const fn note_use(&mut self, now: Instant) {
         self.last_used = now;
+        self.waits_since = now;
     }
 
     /// What the application said of the peer, and where it was found: to be handed to the next link with it.

@@ -67,6 +67,9 @@ impl Link {
         }
         if self.switch_settles.take_if(|at| *at <= now).is_some() {
             self.continuity.on_switch_settled();
+            if core::mem::take(&mut self.met_former) {
+                self.pull_forward(now);
+            }
         }
         self.refused_until = self.refused_until.filter(|until| *until > now);
         self.drop_ended(ctx);

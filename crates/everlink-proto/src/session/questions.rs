@@ -30,14 +30,15 @@ impl Session {
     }
 
     /// Whether nothing would be lost if the session were forgotten: no unread item, no open stream, no message
-    /// half arrived. Of a peer that is gone, what it began and nobody has taken is no loss.
+    /// half arrived. Of a peer that is gone only what the application has in hand, or waits for, is a loss.
     pub(crate) fn is_free_of_debt(&self, peer_is_gone: bool) -> bool {
-        let begun = || {
-            self.streams.unaccepted() > 0 || self.inbound.channels().any(|(_, channel)| channel.early() > 0)
-        };
-        !self.has_unread()
-            && self.streams.len() == self.streams.unaccepted()
-            && !self.awaits_done()
-            && (peer_is_gone || !begun())
+        if self.has_unread() || self.awaits_processing() {
+            return false;
+        }
+        let mut channels = self.inbound.channels();
+        if peer_is_gone {
+            return !self.streams.is_used() && channels.all(|(_, channel)| !channel.is_in_hand());
+        }
+        self.streams.len() == 0 && channels.all(|(_, channel)| !channel.owes_done() && channel.early() == 0)
     }
 }

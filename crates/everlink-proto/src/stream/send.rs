@@ -26,6 +26,13 @@ enum Last {
     Acked,
 }
 
+impl Last {
+    /// Whether it was said and is not acknowledged.
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Due | Self::Flying | Self::Lost)
+    }
+}
+
 /// Why nothing more is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GivenUp {
@@ -140,15 +147,14 @@ impl SendHalf {
         self.has_new() && !self.all_sent() && self.allowance.available() == 0
     }
 
-    /// Whether something is not acknowledged yet.
+    /// Whether bytes, or their end, are not acknowledged yet.
+    pub(super) fn has_to_deliver(&self) -> bool {
+        self.reset == Last::Unsaid && (!self.buffer.is_empty() || self.fin.is_open())
+    }
+
+    /// Whether something is not acknowledged yet, be it a RESET.
     pub(super) fn owes(&self) -> bool {
-        match self.reset {
-            Last::Due | Last::Flying | Last::Lost => true,
-            Last::Acked => false,
-            Last::Unsaid => {
-                !self.buffer.is_empty() || matches!(self.fin, Last::Due | Last::Flying | Last::Lost)
-            }
-        }
+        self.has_to_deliver() || self.reset.is_open()
     }
 
     pub(super) fn reset_is_due(&self) -> bool {

@@ -183,19 +183,19 @@ impl Streams {
         self.table.len()
     }
 
-    /// How many streams the peer has opened and the application has not accepted.
-    pub(crate) fn unaccepted(&self) -> usize {
-        self.incoming.len()
+    /// Whether the application uses some stream: it has opened or accepted it, and not dropped it.
+    pub(crate) fn is_used(&self) -> bool {
+        self.table.values().filter(|stream| !stream.released).count() > self.incoming.len()
     }
 
     /// Whether something that was written is not acknowledged, or not sent.
     pub(crate) fn has_to_deliver(&self) -> bool {
-        self.current().any(|(_, stream)| stream.send.owes())
+        self.current().any(|(_, stream)| stream.send.has_to_deliver())
     }
 
     /// Whether anything is not acknowledged, or not sent.
     pub(crate) fn owes(&self) -> bool {
-        self.has_to_deliver() || self.has_control()
+        self.current().any(|(_, stream)| stream.send.owes()) || self.has_control()
     }
 
     /// Whether some stream waits for its own credit.

@@ -135,10 +135,16 @@ impl Pair {
 
     /// Replaces an endpoint by a new process with the same key, which knows only the ticket.
     pub(crate) fn restart(&mut self, at: usize) {
+        drop(self.replace(at));
+    }
+
+    /// The same, but the process that was there lives on and is handed out.
+    pub(crate) fn replace(&mut self, at: usize) -> Side {
         self.seeds += 1;
-        let seed = self.seeds;
-        self.sides[at] = side(at, seed, &Config::default());
+        let fresh = side(at, self.seeds, &Config::default());
+        let before = std::mem::replace(&mut self.sides[at], fresh);
         self.tell_address(at);
+        before
     }
 
     /// Lets time pass.

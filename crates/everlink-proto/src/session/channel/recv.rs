@@ -211,9 +211,14 @@ impl RecvChannel {
         !self.done_due.is_empty()
     }
 
+    /// Whether the application is not done with some message that it has been given.
+    pub(crate) const fn is_in_hand(&self) -> bool {
+        self.undone > 0
+    }
+
     /// Whether the peer still waits for some DONE that may come.
     pub(crate) fn owes_done(&self) -> bool {
-        self.undone > 0 || self.has_done() || !self.done_flying.is_empty()
+        self.is_in_hand() || self.has_done() || !self.done_flying.is_empty()
     }
 
     /// Writes DONE as far as space goes; false if something is left.

@@ -63,3 +63,18 @@ fn an_old_or_repeated_credit_changes_nothing() {
     assert!(!allowance.raise(150));
     assert_eq!(allowance.available(), 120);
 }
+
+// A quarter of the window was more than a large backlog leaves, and a peer that had spent all waited for ever.
+#[test]
+fn a_peer_that_has_spent_all_gets_what_a_large_backlog_leaves() {
+    let mut grant = Grant::new(1_000, 16_000);
+    grant.set_backlog(13_000);
+    grant.see(1_000).unwrap();
+    grant.consume(1_000);
+    assert!(grant.is_due(0));
+    assert_eq!(grant.announce(), 4_000);
+    assert!(!grant.is_due(0));
+    grant.see(3_000).unwrap();
+    grant.consume(10);
+    assert!(grant.is_due(0), "it has spent all again");
+}
