@@ -202,3 +202,9 @@ fn who_would_be_refused_is_not_dialled() {
     holds(1_112_104);
     holds(1_116_232);
 }
+
+// The moment of a switch between two processes with one key was taken for that of the look that saw it.
+#[test]
+fn a_switch_is_as_old_as_the_look_before_it() {
+    holds(1_122_317);
+}

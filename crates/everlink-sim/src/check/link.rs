@@ -44,6 +44,8 @@ struct Seen {
     /// Which process of the peer's the session is with, and which ones it was with, since when.
     partner: Option<u32>,
     partners: Vec<(Micros, u32)>,
+    /// When it was last looked at which process that is.
+    partner_seen: Option<Micros>,
     untold: Option<Untold>,
     ends: Ends,
 }

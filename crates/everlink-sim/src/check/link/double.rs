@@ -75,12 +75,14 @@ impl Links {
         }
         let Some(partner) = partner else { return false };
         let last = seen.partner.replace(partner);
+        // A change came at some moment since the last look.
+        let looked_before = seen.partner_seen.replace(at).unwrap_or(at);
         if last == Some(partner) {
             return false;
         }
         let before = seen.partners.last().map(|(when, _)| *when);
         let again = seen.partners.iter().any(|(_, one)| *one == partner);
-        seen.partners.push((at, partner));
+        seen.partners.push((looked_before, partner));
         let (Some(last), Some(when), true) = (last, before, again) else { return last.is_some() };
         if self.dead.contains(&last) {
             return true;
