@@ -208,3 +208,10 @@ fn who_would_be_refused_is_not_dialled() {
 fn a_switch_is_as_old_as_the_look_before_it() {
     holds(1_122_317);
 }
+
+// CLOSE went out four times a second and what it counts only when its loss was found out: twice in a row, and the close
+// was over before the peer could know.
+#[test]
+fn what_a_close_counts_goes_out_with_it() {
+    holds(1_130_602);
+}

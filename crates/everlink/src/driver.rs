@@ -29,9 +29,6 @@ const BUFFER_LEN: usize = 1 << 16;
 /// once, and a quarter second is the core's own rhythm at the beginning of an outage (SPEC 6.3).
 const REBIND_INTERVAL: Duration = Duration::from_millis(250);
 
-/// And after each failure twice as rarely, down to this: what cannot be bound may be gone for good, or be back any moment.
-const MAX_REBIND_INTERVAL: Duration = Duration::from_secs(2);
-
 /// Errors in a row, with nothing received in between, after which a socket counts as dead whatever
 /// the errors say.
 const DEAF_AFTER: u32 = 16;
@@ -44,14 +41,14 @@ pub(crate) struct Driver {
     receive_errors: u32,
     /// Not before then are the sockets bound again.
     rebind_at: Instant,
-    /// How often in a row they could not be.
-    rebind_failures: u32,
+    /// The last try failed, and that was told.
+    rebind_fails: bool,
 }
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, timer: Box<dyn Timer>) -> Self {
         let space = vec![0; BUFFERS * BUFFER_LEN].into_boxed_slice();
-        Self { shared, timer, space, receive_errors: 0, rebind_at: Instant::ZERO, rebind_failures: 0 }
+        Self { shared, timer, space, receive_errors: 0, rebind_at: Instant::ZERO, rebind_fails: false }
     }
 
     /// Ready when the endpoint has ended. Rounds go on until one finds nothing to do and nobody
@@ -145,21 +142,19 @@ impl Driver {
             Ok(true) => {
                 let addresses = self.shared.socket.local_addrs();
                 tracing::info!(target: "everlink", ?addresses, "bound the sockets again");
-                (self.receive_errors, self.rebind_failures) = (0, 0);
+                (self.receive_errors, self.rebind_fails) = (0, false);
                 // Half of it may have failed, and is tried again alone.
                 self.shared.with_state(|state| state.request_rebind(Rebind::Dead));
                 self.shared.driver_turn(|turn| turn.core.handle_network_change(turn.now))?;
             }
             Err(error) => {
-                if self.rebind_failures == 0 {
+                if !std::mem::replace(&mut self.rebind_fails, true) {
                     tracing::warn!(target: "everlink", %error, "could not bind the sockets again, will try on");
                 }
-                self.rebind_failures = self.rebind_failures.saturating_add(1);
                 self.shared.with_state(|state| state.request_rebind(which));
             }
         }
-        let rarer = 1 << self.rebind_failures.saturating_sub(1).min(16);
-        self.rebind_at = now + (REBIND_INTERVAL * rarer).min(MAX_REBIND_INTERVAL);
+        self.rebind_at = now + REBIND_INTERVAL;
         Ok(true)
     }
 

@@ -128,12 +128,8 @@ impl KeyFile {
         write_private(&draft.path, line)?;
         match fs::hard_link(&draft.path, &self.path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
-            // Not every file system has links. There it is written in place, and taken away again if that fails.
-            Err(_) => write_private(&self.path, line).inspect_err(|error| {
-                if error.kind() != ErrorKind::AlreadyExists {
-                    let _ = fs::remove_file(&self.path);
-                }
-            })?,
+            // Not every file system has links.
+            Err(_) => write_private(&self.path, line)?,
             Ok(()) => {}
         }
         drop(draft);
@@ -190,8 +186,10 @@ fn write_private(path: &Path, line: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(line)?;
-    file.sync_all()
+    file.write_all(line).and_then(|()| file.sync_all()).inspect_err(|_| {
+        // It is ours, and half a key is none. Where even that fails, the error says enough.
+        let _ = fs::remove_file(path);
+    })
 }
 
 /// Makes the name of a file as lasting as its content, where the system can. Where it cannot, the file is there all

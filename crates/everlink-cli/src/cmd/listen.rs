@@ -39,7 +39,9 @@ pub(super) fn run(args: &ListenArgs) -> Outcome {
             }
             // What has arrived still goes to standard output, and its senders are told so.
             None => {
-                super::stop(&endpoint, serving).await;
+                if !super::stop(&endpoint, serving).await {
+                    say("standard output takes nothing: some of what had arrived is not written");
+                }
                 Ok(Exit::Interrupted)
             }
         }

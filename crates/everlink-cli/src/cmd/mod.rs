@@ -55,19 +55,22 @@ async fn start(builder: Builder, key: Option<&Path>) -> Result<Endpoint, Failure
 }
 
 /// Ends an endpoint in an orderly way while `meanwhile` goes on, which comes to its end with it, or soon after. A user who
-/// has no time for that interrupts it too.
-async fn stop(endpoint: &Endpoint, meanwhile: impl Future) {
+/// has no time for that interrupts it too. Tells whether `meanwhile` came to its end.
+async fn stop(endpoint: &Endpoint, meanwhile: impl Future) -> bool {
     let orderly = async {
         let mut meanwhile = pin!(meanwhile);
         tokio::select! {
             // What could not be said before the end, the other side learns from its receipts.
-            _ = endpoint.stop() => drop(timeout(LAST_WRITES, meanwhile).await),
-            _ = &mut meanwhile => drop(endpoint.stop().await),
+            _ = endpoint.stop() => timeout(LAST_WRITES, meanwhile).await.is_ok(),
+            _ = &mut meanwhile => {
+                let _ = endpoint.stop().await;
+                true
+            }
         }
     };
     tokio::select! {
-        () = orderly => {}
-        () = interrupted() => {}
+        ended = orderly => ended,
+        () = interrupted() => false,
     }
 }
 

@@ -151,13 +151,13 @@ impl Connection {
         }
     }
 
-    /// Says the farewell once more, if it is time.
-    pub(crate) fn repeat_farewell_if_due(&mut self, now: Instant) {
+    /// Says the farewell once more, if it is time. Tells whether it was.
+    pub(crate) fn repeat_farewell_if_due(&mut self, now: Instant) -> bool {
         let again_at = self.farewell.as_mut().and_then(|farewell| farewell.again_at.as_mut());
-        if let Some(again_at) = again_at.filter(|at| **at <= now) {
-            *again_at = now + CLOSE_AGAIN;
-            self.repeat_farewell();
-        }
+        let Some(again_at) = again_at.filter(|at| **at <= now) else { return false };
+        *again_at = now + CLOSE_AGAIN;
+        self.repeat_farewell();
+        true
     }
 
     /// Says the farewell once more.

@@ -79,6 +79,7 @@ impl Link {
             .into_iter()
             .filter(|(due, _)| *due)
             .flat_map(|(_, proved)| self.addresses.iter(proved))
+            .filter(|address| !self.shunned.contains(address))
             .collect();
         if addresses.is_empty() {
             return;

@@ -96,10 +96,11 @@ impl Link {
             let left = until.saturating_since(ctx.now);
             obstacles.push(format!("the peer refused us and may be tried again in {left:.1?}"));
         }
-        if let Some(until) = self.switch_settles.filter(|_| self.met_former) {
+        if let Some(until) = self.switch_settles.filter(|_| !self.shunned.is_empty()) {
             let left = until.saturating_since(ctx.now);
             obstacles.push(format!(
-                "only a process answers that was left for another one; it may be tried again in {left:.1?}"
+                "at {:?} a process answers that was left for another one; it is dialled again in {left:.1?}",
+                self.shunned
             ));
         }
         if !self.closing.is_open() {

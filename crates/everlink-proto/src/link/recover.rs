@@ -119,10 +119,9 @@ impl Link {
         }
     }
 
-    /// The peer does not want to be dialled for now, or this side would refuse who answers; a connection that exists may
-    /// be probed all the same.
+    /// The peer does not want to be dialled for now; a connection that exists may be probed all the same.
     fn is_refused(&self, now: Instant) -> bool {
-        self.met_former || self.refused_until.is_some_and(|until| now < until)
+        self.refused_until.is_some_and(|until| now < until)
     }
 
     /// When a silent path is to be helped by a new connection: not within [`APART`] of the last one, since on a

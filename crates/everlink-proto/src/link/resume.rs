@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::{
     Context, Link,
+    addresses::MAX_ADDRESSES,
     election::{Ballot, ConnectionKey, Effect},
     history::Cause,
     receive::Violation,
@@ -93,8 +94,7 @@ impl Link {
                 self.reject(ctx, key, CloseCode::SessionGone, 0);
             }
             HelloOutcome::Duplicate => {
-                let dialled = self.connection_mut(key).is_some_and(|it| it.role == Role::Initiator);
-                self.met_former |= dialled && self.switch_settles.is_some();
+                self.shun(key);
                 self.refuse_duplicate(ctx, vec![key]);
             }
             HelloOutcome::Stale => {
@@ -171,6 +171,16 @@ impl Link {
             if reason == EndReason::PeerRestarted { Cause::PeerRestarted } else { Cause::PeerForgot };
         self.end_session(ctx, reason, Some(key));
         self.begin_session(ctx, key);
+    }
+
+    /// Where a process answers that was left, nobody is dialled before it may come back.
+    fn shun(&mut self, key: ConnectionKey) {
+        let dialled = self.connections.iter().find(|it| it.key == key && it.role == Role::Initiator);
+        let Some(remote) = dialled.map(|it| it.path.remote()) else { return };
+        let is_news = self.shunned.len() < MAX_ADDRESSES && !self.shunned.contains(&remote);
+        if is_news && self.switch_settles.is_some() {
+            self.shunned.push(remote);
+        }
     }
 
     /// Tells once of a process that showed the key on these connections.
@@ -360,6 +370,7 @@ impl Link {
     fn time_switch(&mut self, now: Instant, before: Option<Incarnation>) {
         if self.continuity.left() != before {
             self.switch_settles = Some(now + SWITCH_SETTLES);
+            self.shunned.clear();
         }
     }
 

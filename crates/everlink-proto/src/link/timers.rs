@@ -54,7 +54,9 @@ impl Link {
             let trusted = !connection.path.is_suspect();
             connection.on_recovery_timeout(now, &mut settled);
             connection.paced_until = connection.paced_until.filter(|at| *at > now);
-            connection.repeat_farewell_if_due(now);
+            if connection.repeat_farewell_if_due(now) {
+                self.session.repeat_positions();
+            }
             if trusted && connection.path.is_suspect() {
                 ctx.shared.stats.mark(Mark::Silence);
                 self.cause = Cause::Silence;
@@ -67,7 +69,7 @@ impl Link {
         }
         if self.switch_settles.take_if(|at| *at <= now).is_some() {
             self.continuity.on_switch_settled();
-            if core::mem::take(&mut self.met_former) {
+            if !core::mem::take(&mut self.shunned).is_empty() {
                 self.pull_forward(now);
             }
         }

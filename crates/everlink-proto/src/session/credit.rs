@@ -152,12 +152,11 @@ impl Grant {
     ///
     /// A quarter of a window at a time keeps CREDIT rare; nobody waits for the other three. A peer
     /// that announced more than it may send waits for certain. The first top-up comes when a quarter
-    /// of the start is used, so that a short exchange costs none. A backlog leaves less than a window, perhaps less
-    /// than a quarter: then a peer that has spent all may wait, though it announced nothing.
+    /// of the start is used, so that a short exchange costs none. A backlog leaves less than a window: of that
+    /// a quarter counts, since there may be no more.
     pub(crate) fn is_due(&self, coming: u64) -> bool {
         let raise = self.wanted() - self.granted;
-        let spent = self.seen.saturating_add(coming);
-        let waits = spent > self.granted || (self.backlog > 0 && spent == self.granted);
+        let waits = self.seen.saturating_add(coming) > self.granted;
         let flows = raise >= self.window.saturating_sub(self.backlog) / 4 && self.seen >= self.start / 4;
         raise > 0 && (waits || flows)
     }

@@ -78,7 +78,8 @@ impl Session {
             Record::Done { channel, first, end } => self.inbound.on_acked_done(channel, first, end),
             Record::Stream { id, offset, len, fin } => self.streams.on_acked(id, offset, len, fin),
             Record::Reset(id) => self.streams.on_reset_acked(id),
-            Record::Stop(_) | Record::Credit(_) | Record::Received(_) => {}
+            Record::Received(channel) => self.inbound.on_acked_received(channel),
+            Record::Stop(_) | Record::Credit(_) => {}
         }
     }
 

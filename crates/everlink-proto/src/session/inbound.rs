@@ -39,6 +39,8 @@ pub(crate) struct Inbound {
     credit_due: BTreeSet<u64>,
     done_due: BTreeSet<u64>,
     received_due: BTreeSet<u64>,
+    /// Channels whose RECEIVED is not acknowledged.
+    received_open: BTreeSet<u64>,
 }
 
 impl Inbound {
@@ -58,6 +60,7 @@ impl Inbound {
             credit_due: BTreeSet::new(),
             done_due: BTreeSet::new(),
             received_due: BTreeSet::new(),
+            received_open: BTreeSet::new(),
         }
     }
 
@@ -126,7 +129,13 @@ impl Inbound {
     /// From now on nothing enters the inbox, and what it holds is reported to the peer.
     pub(crate) fn freeze(&mut self) {
         self.frozen = true;
-        self.received_due = self.positions().map(|received| received.channel).collect();
+        self.received_open = self.positions().map(|received| received.channel).collect();
+        self.repeat_received();
+    }
+
+    /// What the peer has not acknowledged of that report goes out again.
+    pub(crate) fn repeat_received(&mut self) {
+        self.received_due.clone_from(&self.received_open);
     }
 
     /// What the inbox got of each channel. Messages that wait for others never enter it.
@@ -239,8 +248,12 @@ impl Inbound {
         }
     }
 
+    pub(crate) fn on_acked_received(&mut self, channel: u64) {
+        self.received_open.remove(&channel);
+    }
+
     pub(crate) fn on_lost_received(&mut self, channel: u64) {
-        self.received_due.insert(channel);
+        self.received_due.extend(self.received_open.get(&channel));
     }
 
     pub(crate) fn on_lost_credit(&mut self, channel: Option<u64>) {

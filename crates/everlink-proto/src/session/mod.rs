@@ -308,6 +308,11 @@ impl Session {
         credit::bytes(self.inbound.positions().count())
     }
 
+    /// CLOSE goes out again: so does what it counts, unless the peer has it.
+    pub(crate) fn repeat_positions(&mut self) {
+        self.inbound.repeat_received();
+    }
+
     /// What this side's inbox got of each channel.
     pub fn positions(&self) -> impl Iterator<Item = Received> {
         self.inbound.positions()

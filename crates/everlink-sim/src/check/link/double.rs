@@ -70,13 +70,13 @@ impl Links {
         }
         self.complain_of_silence(sight, findings);
         let seen = self.seen.entry(sight.key()).or_default();
+        // A change came at some moment since the last look.
+        let looked_before = seen.partner_seen.replace(at).unwrap_or(at);
         if view.theirs.is_none() {
             seen.partner = None;
         }
         let Some(partner) = partner else { return false };
         let last = seen.partner.replace(partner);
-        // A change came at some moment since the last look.
-        let looked_before = seen.partner_seen.replace(at).unwrap_or(at);
         if last == Some(partner) {
             return false;
         }
