@@ -5,10 +5,13 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+use everlink::{Endpoint, Receipt, Verdict};
+use tokio::task::spawn_blocking;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -111,6 +114,11 @@ fn follow(output: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     lines
 }
 
+/// Waits until a command says `words`.
+fn says(told: &mpsc::Receiver<String>, words: &str) {
+    while !told.recv_timeout(PATIENCE).unwrap().contains(words) {}
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
@@ -141,7 +149,7 @@ impl Sender {
 
     /// Waits until it says `words`.
     fn says(&self, words: &str) {
-        while !self.told.recv_timeout(PATIENCE).unwrap().contains(words) {}
+        says(&self.told, words);
     }
 
     /// What it said last, and its exit code.
@@ -266,48 +274,66 @@ fn nothing_to_send_is_no_failure() {
     assert_eq!(send(&listener.ticket, "").status.code(), Some(0));
 }
 
-/// A listener whose output nobody reads, with a sender that has sent it more than a pipe holds.
-fn stuck_listener() -> (Child, BufReader<std::process::ChildStdout>, Sender) {
-    let mut child = everlink(&["listen", "--bind", "127.0.0.1:0"]).spawn().unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut ticket = String::new();
-    out.read_line(&mut ticket).unwrap();
-    let mut sender = Sender::start(ticket.trim(), &[]);
-    let line = "x".repeat(1_000);
-    (0..200).for_each(|_| sender.write(&line));
-    sender.says("message 200 is accepted");
-    sender.says("was processed");
-    // For all that was accepted to arrive.
-    thread::sleep(Duration::from_secs(1));
-    (child, out, sender)
+/// A listener whose output nobody reads, and at which more has arrived than a pipe holds.
+struct Stuck {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    told: mpsc::Receiver<String>,
+    receipts: Vec<Receipt>,
+    /// Lives as long as its receipts are of interest.
+    _sender: Endpoint,
+}
+
+impl Stuck {
+    async fn new() -> Self {
+        let mut child = everlink(&["listen", "--bind", "127.0.0.1:0"]).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let told = follow(child.stderr.take().unwrap());
+        let mut ticket = String::new();
+        out.read_line(&mut ticket).unwrap();
+        let sender = Endpoint::builder().bind("127.0.0.1:0".parse().unwrap()).start().await.unwrap();
+        let link = sender.add_ticket(&ticket.trim().parse().unwrap());
+        let line = "x".repeat(1_000);
+        let mut receipts = Vec::new();
+        for _ in 0..200 {
+            receipts.push(link.message(line.clone()).processed().send().await.unwrap());
+        }
+        // What is delivered has arrived, and so has all before it.
+        let last = link.send(line).await.unwrap().verdict().await.unwrap();
+        assert_eq!(last, Verdict::Delivered);
+        Self { child, out, told, receipts, _sender: sender }
+    }
+
+    /// Interrupts the listener and waits until that has had its effect.
+    fn interrupt(&self) {
+        interrupt(&self.child);
+        says(&self.told, "interrupt again");
+    }
 }
 
 fn interrupt(child: &Child) {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
-#[test]
-fn an_interrupted_listener_still_prints_what_it_has_and_says_so() {
-    let (listener, out, sender) = stuck_listener();
-    interrupt(&listener);
-    thread::sleep(Duration::from_millis(500));
-    let printed = out.lines().map_while(Result::ok).count();
-    assert_eq!(finish(listener).status.code(), Some(130));
-    assert_eq!(printed, 200);
-    assert_eq!(sender.finish().1, Some(0));
+#[tokio::test]
+async fn an_interrupted_listener_still_prints_what_it_has_and_says_so() {
+    let stuck = Stuck::new().await;
+    stuck.interrupt();
+    let Stuck { child, out, receipts, .. } = stuck;
+    let ending = spawn_blocking(|| (out.lines().map_while(Result::ok).count(), finish(child).status.code()));
+    assert_eq!(ending.await.unwrap(), (201, Some(130)));
+    for receipt in receipts {
+        assert_eq!(receipt.verdict().await.unwrap(), Verdict::Processed);
+    }
 }
 
-#[test]
-fn a_second_interrupt_ends_a_listener_that_cannot_print() {
-    let (listener, _out, mut sender) = stuck_listener();
-    interrupt(&listener);
-    thread::sleep(Duration::from_millis(500));
-    let asked = std::time::Instant::now();
-    interrupt(&listener);
-    assert_eq!(finish(listener).status.code(), Some(130));
-    assert!(asked.elapsed() < Duration::from_secs(2), "it took {:?}", asked.elapsed());
-    sender.child.kill().unwrap();
-    sender.child.wait().unwrap();
+#[tokio::test]
+async fn a_second_interrupt_ends_a_listener_that_cannot_print() {
+    let stuck = Stuck::new().await;
+    stuck.interrupt();
+    interrupt(&stuck.child);
+    says(&stuck.told, "left at once");
+    assert_eq!(finish(stuck.child).status.code(), Some(130));
 }
 
 #[test]

@@ -4,21 +4,26 @@
 //! it and nothing else. A message is done only when its line has been handed to the system.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::pin::pin;
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use everlink::{Endpoint, ItemKind, Link, Message, RecvError};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use super::OTHER_KIND;
+use super::{Ending, OTHER_KIND};
 
 use crate::args::ListenArgs;
 use crate::output::{self, Exit, Failure, Outcome, say};
 use crate::queue::{Giver, Taker, queue};
 
+/// An end that a person begins to wonder about.
+const WORTH_A_WORD: Duration = Duration::from_millis(500);
 /// After so many lines the system gets them, though more are waiting.
 const LINES_AT_ONCE: usize = 256;
 
@@ -39,13 +44,33 @@ pub(super) fn run(args: &ListenArgs) -> Outcome {
             }
             // What has arrived still goes to standard output, and its senders are told so.
             None => {
-                if !super::stop(&endpoint, serving).await {
-                    say("standard output takes nothing: some of what had arrived is not written");
+                let ending = super::stop(&endpoint, with_a_word(serving)).await;
+                match ending {
+                    // A pipe that is interrupted breaks, which is what its user wants.
+                    Ending::Done(Err(failure)) if !args.pipe => return Err(failure),
+                    Ending::Done(_) => {}
+                    Ending::Stuck => {
+                        say("standard output takes nothing: not all that had arrived is written")
+                    }
+                    Ending::Left => say("left at once: what had arrived may not all be written"),
                 }
                 Ok(Exit::Interrupted)
             }
         }
     })
+}
+
+/// Tells a user who waits for the end what is awaited.
+async fn with_a_word(ending: impl Future<Output = Outcome>) -> Outcome {
+    let word = async {
+        sleep(WORTH_A_WORD).await;
+        say("what has arrived is still being written; interrupt again to leave at once");
+        pending().await
+    };
+    tokio::select! {
+        outcome = ending => outcome,
+        outcome = word => outcome,
+    }
 }
 
 async fn serve(endpoint: &Endpoint, pipe: bool) -> Outcome {

@@ -54,23 +54,33 @@ async fn start(builder: Builder, key: Option<&Path>) -> Result<Endpoint, Failure
     builder.identity(identity).start().await.map_err(Failure::local)
 }
 
+/// What became of what went on while an endpoint ended.
+enum Ending<T> {
+    /// It came to its end.
+    Done(T),
+    /// It did not within [`LAST_WRITES`].
+    Stuck,
+    /// The user had no time for it.
+    Left,
+}
+
 /// Ends an endpoint in an orderly way while `meanwhile` goes on, which comes to its end with it, or soon after. A user who
-/// has no time for that interrupts it too. Tells whether `meanwhile` came to its end.
-async fn stop(endpoint: &Endpoint, meanwhile: impl Future) -> bool {
+/// has no time for that interrupts it too.
+async fn stop<F: Future>(endpoint: &Endpoint, meanwhile: F) -> Ending<F::Output> {
     let orderly = async {
         let mut meanwhile = pin!(meanwhile);
         tokio::select! {
             // What could not be said before the end, the other side learns from its receipts.
-            _ = endpoint.stop() => timeout(LAST_WRITES, meanwhile).await.is_ok(),
-            _ = &mut meanwhile => {
+            _ = endpoint.stop() => timeout(LAST_WRITES, meanwhile).await.map_or(Ending::Stuck, Ending::Done),
+            done = &mut meanwhile => {
                 let _ = endpoint.stop().await;
-                true
+                Ending::Done(done)
             }
         }
     };
     tokio::select! {
-        ended = orderly => ended,
-        () = interrupted() => false,
+        ending = orderly => ending,
+        () = interrupted() => Ending::Left,
     }
 }
 
