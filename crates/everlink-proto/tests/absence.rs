@@ -9,7 +9,7 @@ use bytes::Bytes;
 use everlink_proto::{
     Config,
     link::lifecycle::LinkState,
-    session::{ChannelOptions, EndReason, InboxItem, SendOptions},
+    session::{EndReason, SendOptions},
     stats::Mark,
     wire::{frame::CloseCode, header::Datagram},
 };
@@ -39,9 +39,7 @@ fn what_only_the_peer_waits_for_is_tried_for_an_hour() {
     let (to, options) = (pair.id(1), SendOptions { wants_done: true });
     pair.sides[0].endpoint.send(pair.now, to, 0, Bytes::from_static(b"two"), options).unwrap();
     pair.run_for(Duration::from_secs(1));
-    let Some(InboxItem::Message { token, .. }) = pair.sides[1].inbox.pop() else {
-        panic!("the message has not come")
-    };
+    let token = pair.sides[1].take_token();
     let sent = count_in_vain(&mut pair, 1);
     let from = pair.id(0);
     pair.sides[1].endpoint.done(pair.now, from, token);
@@ -57,8 +55,7 @@ fn what_only_the_peer_waits_for_is_tried_for_an_hour() {
 // Half a message held the place of a link for ever.
 #[test]
 fn half_a_message_of_a_peer_that_is_gone_holds_no_place() {
-    let mut pair = Pair::of_strangers().introduce(0);
-    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let mut pair = Pair::with_one_place();
     pair.send(0, b"one");
     pair.run_for(Duration::from_secs(1));
     let mut passed = 0;
@@ -68,14 +65,9 @@ fn half_a_message_of_a_peer_that_is_gone_holds_no_place() {
     });
     pair.send(0, &[7; 100_000]);
     pair.run_for(Duration::from_secs(60));
-    let other = side(2, 9, &Config::default()).endpoint.peer_id();
-    let take_place = |pair: &mut Pair| {
-        let options = ChannelOptions::default();
-        pair.sides[1].endpoint.set_channel(pair.now, other, 0, options).is_ok()
-    };
-    assert!(!take_place(&mut pair));
+    assert!(!pair.takes_place());
     pair.run_for(2 * HOUR);
-    assert!(take_place(&mut pair));
+    assert!(pair.takes_place());
     assert_eq!(pair.sides[1].mark(Mark::Evicted), 1);
 }
 
@@ -83,16 +75,13 @@ fn half_a_message_of_a_peer_that_is_gone_holds_no_place() {
 // for.
 #[test]
 fn what_is_owed_to_a_peer_that_is_gone_holds_no_place() {
-    let mut pair = Pair::of_strangers().introduce(0);
-    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let mut pair = Pair::with_one_place();
     let (to, options) = (pair.id(1), SendOptions { wants_done: true });
     pair.sides[0].endpoint.send(pair.now, to, 0, Bytes::from_static(b"one"), options).unwrap();
     let opened = pair.sides[0].endpoint.open_stream(pair.now, to).unwrap();
     pair.sides[0].endpoint.write_stream(pair.now, to, opened, b"a stream").unwrap();
     pair.run_for(Duration::from_secs(1));
-    let Some(InboxItem::Message { token, .. }) = pair.sides[1].inbox.pop() else {
-        panic!("the message has not come")
-    };
+    let token = pair.sides[1].take_token();
     let sent = count_in_vain(&mut pair, 1);
     let from = pair.id(0);
     pair.sides[1].endpoint.done(pair.now, from, token);
@@ -103,8 +92,7 @@ fn what_is_owed_to_a_peer_that_is_gone_holds_no_place() {
     let before = sent.get();
     pair.run_for(2 * HOUR);
     assert_eq!(sent.get(), before);
-    let other = side(2, 9, &Config::default()).endpoint.peer_id();
-    pair.sides[1].endpoint.set_channel(pair.now, other, 0, ChannelOptions::default()).unwrap();
+    assert!(pair.takes_place());
 }
 
 // A process that was left was dialled every three seconds, to be refused by whoever dialled.
@@ -134,8 +122,7 @@ fn who_would_be_refused_is_not_dialled() {
 // The last words of a link that gave way were one datagram, whatever there was to say.
 #[test]
 fn who_gives_way_says_goodbye_though_it_has_much_to_say() {
-    let mut pair = Pair::of_strangers().introduce(0);
-    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let mut pair = Pair::with_one_place();
     let to = pair.id(1);
     for channel in (1 << 60)..(1 << 60) + 250 {
         let options = SendOptions { wants_done: false };
@@ -143,8 +130,7 @@ fn who_gives_way_says_goodbye_though_it_has_much_to_say() {
     }
     pair.run_for(Duration::from_secs(15));
     assert_eq!(pair.sides[1].bodies().len(), 250);
-    let other = side(2, 9, &Config::default()).endpoint.peer_id();
-    pair.sides[1].endpoint.set_channel(pair.now, other, 0, ChannelOptions::default()).unwrap();
+    assert!(pair.takes_place());
     pair.run_for(Duration::from_secs(1));
     let idle = EndReason::ClosedByPeer { code: CloseCode::Idle, application: 0 };
     assert_eq!(pair.sides[0].ends(), [idle]);
@@ -153,22 +139,16 @@ fn who_gives_way_says_goodbye_though_it_has_much_to_say() {
 // The process that was left was forgotten with the link, and taken for a new one when it came back.
 #[test]
 fn a_link_keeps_its_place_while_it_knows_of_a_process_that_was_left() {
-    let mut pair = Pair::of_strangers().introduce(0);
-    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let mut pair = Pair::with_one_place();
     pair.send(0, b"one");
     pair.run_for(Duration::from_secs(1));
     pair.restart(0);
     pair.send(0, b"two");
     pair.run_for(Duration::from_secs(20));
     assert_eq!(pair.sides[1].ends(), [EndReason::PeerRestarted]);
-    let other = side(2, 9, &Config::default()).endpoint.peer_id();
-    let take_place = |pair: &mut Pair| {
-        let options = ChannelOptions::default();
-        pair.sides[1].endpoint.set_channel(pair.now, other, 0, options).is_ok()
-    };
-    assert!(!take_place(&mut pair));
+    assert!(!pair.takes_place());
     pair.run_for(Duration::from_secs(20));
-    assert!(take_place(&mut pair));
+    assert!(pair.takes_place());
 }
 
 // Keys that were worn when the last message went out were renewed for an hour, though nobody needed them any more.

@@ -132,8 +132,7 @@ fn what_a_draining_connection_lost_does_not_wait_for_the_end_of_the_drain() {
 // session of which its peer knew nothing.
 #[test]
 fn an_evicted_link_takes_the_half_that_it_showed_along() {
-    let mut pair = Pair::of_strangers().introduce(0);
-    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let mut pair = Pair::with_one_place();
     pair.send(0, b"one");
     pair.run_for(Duration::from_secs(12));
     pair.rule = Box::new(|_, _, datagram| if is_short(datagram) { Fate::Drop } else { Fate::Deliver });
@@ -141,11 +140,7 @@ fn an_evicted_link_takes_the_half_that_it_showed_along() {
     pair.run_for(Duration::from_millis(100));
     assert_eq!(pair.sides[1].endpoint.footprint().slots, 1);
 
-    let stranger = side(2, 9, &Config::default());
-    pair.sides[1]
-        .endpoint
-        .set_channel(pair.now, stranger.endpoint.peer_id(), 0, ChannelOptions::default())
-        .unwrap();
+    assert!(pair.takes_place());
     assert_eq!(pair.sides[1].mark(Mark::Evicted), 1);
     pair.run_for(Duration::from_millis(20));
     pair.heal();
@@ -162,8 +157,7 @@ fn an_evicted_link_takes_the_half_that_it_showed_along() {
 // accepted later waited for a peer that had no reason to dial.
 #[test]
 fn who_gave_way_is_found_again() {
-    let mut pair = Pair::of_strangers().introduce(0);
-    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let mut pair = Pair::with_one_place();
     pair.send(0, b"one");
     let (first, others) = (pair.id(0), [2, 3].map(|at| side(at, 9, &Config::default()).endpoint.peer_id()));
     pair.run_for(Duration::from_secs(12));

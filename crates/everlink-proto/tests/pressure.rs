@@ -51,8 +51,7 @@ fn one_host_does_not_take_all_handshakes() {
 // The first of two strangers at one address was displaced for the second, for whom there was no link.
 #[test]
 fn who_is_refused_displaces_nobody() {
-    let mut pair = Pair::of_strangers().introduce(0);
-    pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+    let mut pair = Pair::with_one_place();
     let from = at_port(1);
     knock(&mut pair, 2, from);
     pair.send(0, b"hello");

@@ -10,7 +10,7 @@ use everlink_proto::{
     crypto::{identity::Identity, rustcrypto::RustCrypto},
     id::PeerId,
     link::lifecycle::LinkState,
-    session::{EndReason, InboxItem, MessageId, SendOptions, Verdict},
+    session::{ChannelOptions, DoneToken, EndReason, InboxItem, MessageId, SendOptions, Verdict},
     stats::Mark,
     time::Instant,
     wire::header::Datagram,
@@ -72,6 +72,19 @@ impl Pair {
             sent: 0,
             seeds: 2,
         }
+    }
+
+    /// A pair of which side 1 has room for one link, and side 0 knows where it is.
+    pub(crate) fn with_one_place() -> Self {
+        let mut pair = Self::of_strangers().introduce(0);
+        pair.sides[1] = side(1, 2, &Config { max_links: 1, ..Config::default() });
+        pair
+    }
+
+    /// Whether the place of side 1 is to be had for a link with somebody else.
+    pub(crate) fn takes_place(&mut self) -> bool {
+        let other = side(2, 9, &Config::default()).endpoint.peer_id();
+        self.sides[1].endpoint.set_channel(self.now, other, 0, ChannelOptions::default()).is_ok()
     }
 
     /// Tells one side where the other is.
@@ -207,6 +220,14 @@ impl Side {
                 InboxItem::SessionStarted | InboxItem::SessionEnded(_) => None,
             })
             .collect()
+    }
+
+    /// What the application hands back when it is done with the message that came last.
+    pub(crate) fn take_token(&mut self) -> DoneToken {
+        match self.inbox.pop() {
+            Some(InboxItem::Message { token, .. }) => token,
+            other => panic!("{other:?} came last"),
+        }
     }
 
     /// Why sessions ended, in order.
