@@ -30,7 +30,7 @@ mod look;
 mod traffic;
 
 /// How often the observers look at every link.
-const LOOK: Micros = SECOND / 2;
+pub(crate) const LOOK: Micros = SECOND / 2;
 
 /// Which identity is called what.
 #[derive(Debug)]

@@ -215,3 +215,9 @@ fn a_switch_is_as_old_as_the_look_before_it() {
 fn what_a_close_counts_goes_out_with_it() {
     holds(1_130_602);
 }
+
+// Two connections in a row, neither of which was ever proved, were taken for one that must have been.
+#[test]
+fn an_address_is_reached_by_one_connection_that_lasts() {
+    holds(1_153_196);
+}

@@ -133,9 +133,11 @@ impl Inbound {
         self.repeat_received();
     }
 
-    /// What the peer has not acknowledged of that report goes out again.
+    /// What the peer has not acknowledged of that report goes out again, once all of it is out.
     pub(crate) fn repeat_received(&mut self) {
-        self.received_due.clone_from(&self.received_open);
+        if self.received_due.is_empty() {
+            self.received_due.clone_from(&self.received_open);
+        }
     }
 
     /// What the inbox got of each channel. Messages that wait for others never enter it.
@@ -250,6 +252,7 @@ impl Inbound {
 
     pub(crate) fn on_acked_received(&mut self, channel: u64) {
         self.received_open.remove(&channel);
+        self.received_due.remove(&channel);
     }
 
     pub(crate) fn on_lost_received(&mut self, channel: u64) {

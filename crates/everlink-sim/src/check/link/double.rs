@@ -71,7 +71,10 @@ impl Links {
         self.complain_of_silence(sight, findings);
         let seen = self.seen.entry(sight.key()).or_default();
         // A change came at some moment since the last look.
-        let looked_before = seen.partner_seen.replace(at).unwrap_or(at);
+        let looked_before = seen.partner_seen.unwrap_or(at);
+        if view.theirs.is_none() || partner.is_some() {
+            seen.partner_seen = Some(at);
+        }
         if view.theirs.is_none() {
             seen.partner = None;
         }

@@ -3,6 +3,7 @@
 use super::{Links, Seen};
 use crate::clock::{MILLI, Micros, SECOND};
 use crate::subject::LinkState;
+use crate::world::LOOK;
 
 /// The waits between probes of a path in doubt, and until how long after the link was connected last each is the longest.
 const PROBES: [(Micros, Micros); 2] = [(250 * MILLI, 10 * SECOND), (500 * MILLI, 60 * SECOND)];
@@ -47,13 +48,15 @@ impl Links {
 }
 
 impl Seen {
-    /// An address has authenticated that answered a dial, or on which a connection lasted longer than without proof.
+    /// An address has authenticated that answered a dial, or on which one connection was seen for longer than it lasts
+    /// without proof. Another may have taken its place since the last look.
     pub(super) fn note_reached(&mut self, at: Micros, (from, to): (LinkState, LinkState), cause: &str) {
         let has_connection = |state| matches!(state, LinkState::Connected | LinkState::Suspect);
         if has_connection(to) && !has_connection(from) {
             self.joined = at;
         }
-        let lasted = has_connection(from) && at > self.joined + PROOF + SLACK;
+        let since = self.joined.max(self.path_since);
+        let lasted = has_connection(from) && at > since + PROOF + LOOK + SLACK;
         self.reached |= lasted || (to == LinkState::Connected && cause == "Dialled");
     }
 
