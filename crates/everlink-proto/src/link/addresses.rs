@@ -1,4 +1,4 @@
-//! Where a peer may be: hints, and which of them ever proved true.
+//! Where a peer may be: hints, which of them ever proved true, and where nobody is dialled for now.
 
 use core::net::SocketAddr;
 
@@ -16,6 +16,8 @@ struct Entry {
     address: SocketAddr,
     /// When it last proved true.
     proved: Option<Instant>,
+    /// A process answered here that was left for another one (SPEC 8.4).
+    shunned: bool,
 }
 
 impl Addresses {
@@ -24,10 +26,10 @@ impl Addresses {
         if !is_possible(address) {
             return false;
         }
-        if self.0.iter().any(|entry| entry.address == address) {
+        if self.contains(address) {
             return true;
         }
-        self.insert(Entry { address, proved: None })
+        self.insert(Entry { address, proved: None, shunned: false })
     }
 
     /// A packet from here opened.
@@ -35,14 +37,37 @@ impl Addresses {
         match self.0.iter_mut().find(|entry| entry.address == address) {
             Some(entry) => entry.proved = Some(now),
             None => {
-                self.insert(Entry { address, proved: Some(now) });
+                self.insert(Entry { address, proved: Some(now), shunned: false });
             }
         }
     }
 
-    /// Addresses that ever proved true (`true`), or never did (`false`).
-    pub(crate) fn iter(&self, proved: bool) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.0.iter().filter(move |entry| entry.proved.is_some() == proved).map(|entry| entry.address)
+    /// Whether this address is among them.
+    pub(crate) fn contains(&self, address: SocketAddr) -> bool {
+        self.0.iter().any(|entry| entry.address == address)
+    }
+
+    /// Addresses to dial: those that ever proved true (`true`), or never did (`false`).
+    pub(crate) fn to_dial(&self, proved: bool) -> impl Iterator<Item = SocketAddr> + '_ {
+        let due = move |entry: &&Entry| !entry.shunned && entry.proved.is_some() == proved;
+        self.0.iter().filter(due).map(|entry| entry.address)
+    }
+
+    /// Addresses that are not to be dialled for now.
+    pub(crate) fn shunned(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.0.iter().filter(|entry| entry.shunned).map(|entry| entry.address)
+    }
+
+    /// Somebody answers here whom this side would refuse, or no longer.
+    pub(crate) fn shun(&mut self, address: SocketAddr, shunned: bool) {
+        if let Some(entry) = self.0.iter_mut().find(|entry| entry.address == address) {
+            entry.shunned = shunned;
+        }
+    }
+
+    /// Every address may be dialled again. Whether there was one that might not.
+    pub(crate) fn shun_none(&mut self) -> bool {
+        self.0.iter_mut().fold(false, |any, entry| any | core::mem::take(&mut entry.shunned))
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

@@ -78,8 +78,7 @@ impl Link {
         let addresses: Vec<_> = [(known, true), (other, false)]
             .into_iter()
             .filter(|(due, _)| *due)
-            .flat_map(|(_, proved)| self.addresses.iter(proved))
-            .filter(|address| !self.shunned.contains(address))
+            .flat_map(|(_, proved)| self.addresses.to_dial(proved))
             .collect();
         if addresses.is_empty() {
             return;
@@ -136,7 +135,7 @@ impl Link {
         message: &Message2<'_>,
     ) {
         // From an address that was not dialled it is a copy: the path would begin at whoever made it.
-        let dialled = self.knows_address(from);
+        let dialled = self.addresses.contains(from);
         let Some(attempt) = self.attempts.iter().find(|it| it.key == key && dialled) else {
             return ctx.shared.stats.drop(DropReason::NoAttempt);
         };
@@ -213,7 +212,7 @@ impl Link {
         // Anybody who saw message 1 can make a COOKIE: each address gets one message 1 for it.
         let fresh = attempt.asked_by.len() < MAX_ADDRESSES && !attempt.asked_by.contains(&from);
         self.cookie = Some((cookie, ctx.now));
-        if fresh && self.knows_address(from) {
+        if fresh && self.addresses.contains(from) {
             self.send_first_message(ctx, key, &[from]);
             if let Some(attempt) = self.attempts.iter_mut().find(|it| it.key == key) {
                 attempt.asked_by.push(from);
@@ -285,10 +284,6 @@ impl Link {
 
     fn valid_cookie(&self, now: Instant) -> Option<Cookie> {
         self.cookie.filter(|(_, at)| now.saturating_since(*at) < COOKIE_LIFETIME).map(|(cookie, _)| cookie)
-    }
-
-    fn knows_address(&self, address: SocketAddr) -> bool {
-        [true, false].into_iter().any(|proved| self.addresses.iter(proved).any(|known| known == address))
     }
 
     fn forget_attempt(&mut self, ctx: &mut Context<'_>, key: AttemptKey) {

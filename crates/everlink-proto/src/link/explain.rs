@@ -73,16 +73,18 @@ impl Link {
     fn say_tries(&self, ctx: &Context<'_>) -> Option<String> {
         let ladder = self.ladder.as_ref()?;
         let (known, other) = ladder.dials();
-        let addresses: Vec<_> =
-            self.addresses.iter(true).chain(self.addresses.iter(false)).map(|it| it.to_string()).collect();
+        let to_dial = [true, false].into_iter().flat_map(|proved| self.addresses.to_dial(proved));
+        let addresses: Vec<_> = to_dial.map(|it| it.to_string()).collect();
         let next = ladder.deadline().map(|at| at.saturating_since(ctx.now));
         Some(format!(
-            "tried: {} handshakes to known and {} to unproved addresses in {:.1?} ({}); next try in {:.1?}",
+            "tried: {} rounds at known and {} at unproved addresses in {:.1?} ({}); next try in {:.1?}",
             known,
             other,
             ctx.now.saturating_since(ladder.since()),
-            if addresses.is_empty() {
+            if self.addresses.is_empty() {
                 "no address is known: add a ticket".into()
+            } else if addresses.is_empty() {
+                "at no address for now".into()
             } else {
                 addresses.join(", ")
             },
@@ -96,11 +98,12 @@ impl Link {
             let left = until.saturating_since(ctx.now);
             obstacles.push(format!("the peer refused us and may be tried again in {left:.1?}"));
         }
-        if let Some(until) = self.switch_settles.filter(|_| !self.shunned.is_empty()) {
+        let shunned: Vec<_> = self.addresses.shunned().map(|it| it.to_string()).collect();
+        if let Some(until) = self.switch_settles.filter(|_| !shunned.is_empty()) {
             let left = until.saturating_since(ctx.now);
             obstacles.push(format!(
-                "at {:?} a process answers that was left for another one; it is dialled again in {left:.1?}",
-                self.shunned
+                "at {} a process answers that was left for another one; it is dialled again in {left:.1?}",
+                shunned.join(", ")
             ));
         }
         if !self.closing.is_open() {

@@ -79,8 +79,6 @@ pub(crate) struct Link {
     check: Option<Check>,
     /// When the peer's former process may be believed again.
     switch_settles: Option<Instant>,
-    /// Where that process answers what this side dials, in vain until then; no more than there are addresses.
-    shunned: Vec<SocketAddr>,
     closing: Closing,
     close_until: Option<Instant>,
     goodbye: Goodbye,
@@ -126,7 +124,6 @@ impl Link {
             question_at: None,
             check: None,
             switch_settles: None,
-            shunned: Vec::new(),
             closing: Closing::Open,
             close_until: None,
             goodbye: Goodbye::of(CloseCode::Closed),

@@ -176,6 +176,7 @@ impl Link {
         let Some(moved) = connection.path.migration.on_response(response) else { return };
         connection.prove_by = None;
         let remote = connection.path.remote();
+        let of_session = matches!(connection.bound, Bound::To(_));
         match moved {
             Moved::Nowhere => {}
             Moved::Port => ctx.shared.stats.mark(Mark::MovedPort),
@@ -191,6 +192,9 @@ impl Link {
             self.settle(settled);
         }
         self.addresses.on_proved(ctx.now, remote);
+        if of_session {
+            self.addresses.shun(remote, false);
+        }
     }
 
     fn on_close_frame(

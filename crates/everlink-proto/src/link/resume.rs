@@ -5,7 +5,6 @@ use core::time::Duration;
 
 use super::{
     Context, Link,
-    addresses::MAX_ADDRESSES,
     election::{Ballot, ConnectionKey, Effect},
     history::Cause,
     receive::Violation,
@@ -143,7 +142,11 @@ impl Link {
         let epoch = self.session.epoch();
         let Some(connection) = self.connection_mut(key) else { return };
         connection.bound = Bound::To(epoch);
+        let proved = connection.path.migration.is_proved().then(|| connection.path.remote());
         let (order, carried) = (connection.order, connection.carried);
+        if let Some(remote) = proved {
+            self.addresses.shun(remote, false);
+        }
         if self.winner().is_some_and(|before| before.keys_are_worn(ctx)) {
             ctx.shared.stats.mark(Mark::Rekeyed);
         }
@@ -177,9 +180,8 @@ impl Link {
     fn shun(&mut self, key: ConnectionKey) {
         let dialled = self.connections.iter().find(|it| it.key == key && it.role == Role::Initiator);
         let Some(remote) = dialled.map(|it| it.path.remote()) else { return };
-        let is_news = self.shunned.len() < MAX_ADDRESSES && !self.shunned.contains(&remote);
-        if is_news && self.switch_settles.is_some() {
-            self.shunned.push(remote);
+        if self.switch_settles.is_some() {
+            self.addresses.shun(remote, true);
         }
     }
 
@@ -370,7 +372,7 @@ impl Link {
     fn time_switch(&mut self, now: Instant, before: Option<Incarnation>) {
         if self.continuity.left() != before {
             self.switch_settles = Some(now + SWITCH_SETTLES);
-            self.shunned.clear();
+            self.addresses.shun_none();
         }
     }
 

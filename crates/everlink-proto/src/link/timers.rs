@@ -69,7 +69,7 @@ impl Link {
         }
         if self.switch_settles.take_if(|at| *at <= now).is_some() {
             self.continuity.on_switch_settled();
-            if !core::mem::take(&mut self.shunned).is_empty() {
+            if self.addresses.shun_none() {
                 self.pull_forward(now);
             }
         }
