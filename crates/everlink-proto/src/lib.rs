@@ -42,7 +42,7 @@ pub mod wire;
 
 pub use crate::{
     config::Config,
-    endpoint::{Endpoint, Footprint, OpenError, Transmit},
+    endpoint::{Endpoint, Footprint, OpenError, Transmit, places},
     error::SendError,
     event::{Deadline, Event, Reason},
     stream::{Read, StreamError, StreamId},

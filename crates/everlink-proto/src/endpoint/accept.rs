@@ -5,7 +5,8 @@ use core::net::SocketAddr;
 use super::{
     Endpoint,
     limiter::Admission,
-    slots::{NeedsCookie, Pending},
+    places::{Opened, SlotKey},
+    slots::{Given, NoPlace, Slot},
 };
 use crate::{
     connection::{Birth, Connection, open_first},
@@ -18,7 +19,7 @@ use crate::{
         token,
     },
     id::{ConnectionId, Half, PeerId},
-    link::{Context, election::ConnectionKey, is_near, own_capabilities, suite},
+    link::{Context, election::ConnectionKey, own_capabilities, suite},
     path::PathIds,
     router::Target,
     session::Order,
@@ -79,8 +80,7 @@ impl Endpoint {
         let config = &self.shared.config;
         let proved = self.cookies.verify_mac2(now, &source(from), message.datagram);
         match self.limiter.admit(now, from, proved, config.cookies_from, config.max_handshakes) {
-            // Whoever it is: where there is a slot already, only proof makes place for another.
-            Admission::Compute if proved || !self.slots.is_held_from(from) => {}
+            Admission::Compute if self.slots.is_welcome(from, proved) => {}
             Admission::Compute | Admission::NeedsCookie => return self.send_cookie(now, from, message),
             Admission::Drop => return self.shared.stats.drop(DropReason::Overload),
         }
@@ -110,22 +110,25 @@ impl Endpoint {
         if self.links.find(&received.peer).is_some_and(|key| self.links.get(key).awaits_answer()) {
             return self.shared.stats.drop(DropReason::Leaving);
         }
-        let held = self.held_generation(&received.peer);
-        if !is_near(payload.generation, held) {
-            return self.shared.stats.drop(DropReason::Malformed);
-        }
         if !self.has_room_for(now, &received.peer) {
             return self.shared.stats.drop(DropReason::NoLink);
         }
-        match self.slots.make_place(&received.peer, from, proved) {
-            Ok(given_way) => given_way.into_iter().for_each(|id| self.replace_slot(id)),
-            Err(NeedsCookie) => return self.send_cookie(now, from, message),
-        }
         let peer = received.peer;
+        let used = self.links.find(&peer).map_or(0, |key| self.links.get(key).generation());
+        let chance = if self.slots.is_full() { self.shared.rng.next_u64() } else { 0 };
+        let (mac1, proposed) = (*message.mac1, payload.generation);
+        let opened = Opened { peer, mac1, from, proved, proposed, used, chance };
+        let Given { key, generation, given_way } = match self.slots.make_place(opened) {
+            Ok(given) => given,
+            Err(NoPlace::NeedsCookie) => return self.send_cookie(now, from, message),
+            Err(NoPlace::TooFar) => return self.shared.stats.drop(DropReason::Malformed),
+        };
+        for id in given_way {
+            self.shared.stats.mark(Mark::SlotReplaced);
+            self.shared.router.forget(id);
+        }
         let hello = self.hello_for(now, peer);
-        let generation = payload.generation.max(held.saturating_add(1));
-        let key = self.slots.next_key();
-        let id = self.shared.router.issue(&mut self.shared.rng, Target::Slot(key));
+        let id = self.shared.router.issue(&mut self.shared.rng, Target::Slot(key.0));
         let ctx = Context { now, shared: &mut self.shared };
         let accepted = Message2Payload::Accepted(Accepted {
             generation,
@@ -138,6 +141,7 @@ impl Endpoint {
         let made = received.responder.reply(&header, &accepted.encode(), &mut self.shared.rng);
         let Ok((body, secrets)) = made else {
             self.shared.router.forget(id);
+            self.slots.give_back(key);
             return self.shared.stats.drop(DropReason::BadHandshake);
         };
         let mut reply = Message2::encode(message.id, id, &body);
@@ -156,25 +160,18 @@ impl Endpoint {
             secrets,
             suite,
         };
-        let pending = Pending { peer, from, id, mac1: *message.mac1, reply, birth, keys, hello };
-        if let Some(given_way) = self.slots.insert(now, key, pending, &mut self.shared.rng) {
-            self.replace_slot(given_way);
-        }
-    }
-
-    fn replace_slot(&mut self, given_way: ConnectionId) {
-        self.shared.stats.mark(Mark::SlotReplaced);
-        self.shared.router.forget(given_way);
+        self.slots.fill(now, key, Slot { peer, id, reply, birth, keys, hello });
     }
 
     /// The first packet under the keys of a slot makes it a connection; before that nothing changes.
     pub(super) fn on_confirmation(&mut self, now: Instant, from: SocketAddr, slot: u64, datagram: &mut [u8]) {
+        let slot = SlotKey(slot);
         let Some(pending) = self.slots.get_mut(slot) else { return };
         let opened = match open_first(&mut pending.keys, datagram) {
             Ok(opened) => opened,
             Err(reason) => return self.shared.stats.drop(reason),
         };
-        let Some(mut slot) = self.slots.take(slot) else { return };
+        let Some((mut slot, proved)) = self.slots.confirm(slot, from) else { return };
         let drawn = self.links.find(&slot.peer).and_then(|key| self.links.get(key).continuity.drawn());
         if drawn.is_some_and(|drawn| drawn != slot.hello.half) {
             // Its session ended since: the half that was shown names nothing any more.
@@ -187,9 +184,7 @@ impl Endpoint {
         };
         let mut ctx = Context { now, shared: &mut self.shared };
         slot.birth.key = ctx.next_connection_key();
-        // Message 2 went to one address only, and its receiver confirms it from there: that address is proved.
-        slot.birth.remote = from;
-        slot.birth.proved = from == slot.from && !slot.ambiguous;
+        (slot.birth.remote, slot.birth.proved) = (from, proved);
         let key = slot.birth.key;
         let connection = Connection::new(now, &slot.birth, slot.keys, ctx.shared.config.congestion);
         let link = self.links.get_mut(link);
@@ -251,12 +246,5 @@ impl Endpoint {
         let half = self.slots.half_of(&peer).unwrap_or_else(|| Half(self.shared.rng.bytes()));
         self.slots.keep_half(now, peer, half);
         Hello { half, incarnation: self.shared.incarnation, counter: self.shared.config.counter }
-    }
-
-    /// The highest generation used, confirmed or held in a slot for a peer (SPEC 2.12). What this side has proposed
-    /// itself counts, too: a late answer to that must not overtake a connection that was confirmed since.
-    fn held_generation(&self, peer: &PeerId) -> u64 {
-        let used = self.links.find(peer).map_or(0, |key| self.links.get(key).generation());
-        used.max(self.slots.highest_generation(peer))
     }
 }

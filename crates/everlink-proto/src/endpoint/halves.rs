@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::slots::MAX_SLOTS;
+use super::places::MAX_SLOTS;
 use crate::{
     id::{Half, PeerId},
     time::{Duration, Instant},

@@ -18,6 +18,7 @@ mod failure;
 mod halves;
 mod limiter;
 mod links;
+pub mod places;
 mod room;
 mod slots;
 

@@ -6,6 +6,7 @@ use crate::{
     id::{Incarnation, Token},
     link::election::ConnectionKey,
     path::PathIds,
+    rng::Rng,
     session::Order,
 };
 
@@ -19,8 +20,8 @@ fn source(number: u8) -> SocketAddr {
     (Ipv4Addr::new(192, 0, 2, number), 4433).into()
 }
 
-fn mac1(number: u64) -> [u8; MAC_LEN] {
-    let mut mac1 = [0; MAC_LEN];
+fn mac1(number: u64) -> Mac1 {
+    let mut mac1 = Mac1::default();
     mac1[..8].copy_from_slice(&number.to_be_bytes());
     mac1
 }
@@ -29,7 +30,7 @@ fn id(number: u64) -> ConnectionId {
     ConnectionId(number.to_be_bytes())
 }
 
-fn pending(number: u64, peer: PeerId, from: SocketAddr) -> Pending {
+fn slot(number: u64, peer: PeerId, from: SocketAddr) -> Slot {
     let secrets =
         Secrets { handshake_hash: [1; 32], initiator_to_responder: [2; 32], responder_to_initiator: [3; 32] };
     let suite = Suite::ChaCha20Poly1305;
@@ -47,32 +48,41 @@ fn pending(number: u64, peer: PeerId, from: SocketAddr) -> Pending {
         suite,
     };
     let hello = Hello { half: Half([0; 16]), incarnation: Incarnation([0; 16]), counter: 0 };
-    let reply = [0; MAX_DATAGRAM];
-    Pending { peer, from, id: id(number), mac1: mac1(number), reply, birth, keys, hello }
+    Slot { peer, id: id(number), reply: [0; MAX_DATAGRAM], birth, keys, hello }
 }
 
 /// A table, and what has to be in it by plain search.
 struct Table {
     slots: Slots,
     rng: Rng,
+    asked: u64,
     /// Number, peer, source, end.
     expected: Vec<(u64, PeerId, SocketAddr, Instant)>,
 }
 
 impl Table {
     fn new() -> Self {
-        Self { slots: Slots::default(), rng: Rng::from_seed([3; 32]), expected: Vec::new() }
+        Self { slots: Slots::default(), rng: Rng::from_seed([3; 32]), asked: 0, expected: Vec::new() }
     }
 
     /// Fills a slot as message 1 of this number does, and returns whether it was.
     fn fill(&mut self, now: Instant, peer: PeerId, from: SocketAddr, proved: bool) -> Option<u64> {
-        let dropped = self.slots.make_place(&peer, from, proved).ok()?;
-        self.forget(dropped);
-        let key = self.slots.next_key();
-        let given_way = self.slots.insert(now, key, pending(key, peer, from), &mut self.rng);
-        self.forget(given_way);
-        self.expected.push((key, peer, from, now + LIFETIME));
-        Some(key)
+        let given = self.place(peer, from, proved).ok()?;
+        self.forget(given.given_way);
+        let SlotKey(number) = given.key;
+        self.slots.fill(now, given.key, slot(number, peer, from));
+        self.expected.push((number, peer, from, now + LIFETIME));
+        Some(number)
+    }
+
+    /// Asks for the place of the next message 1, which is numbered as its slot will be.
+    fn place(&mut self, peer: PeerId, from: SocketAddr, proved: bool) -> Result<Given, NoPlace> {
+        self.asked += 1;
+        let (proposed, chance) = (self.asked, self.rng.next_u64());
+        let mac1 = mac1(self.asked);
+        let given = self.slots.make_place(Opened { peer, mac1, from, proved, proposed, used: 0, chance });
+        self.asked -= u64::from(given.is_err());
+        given
     }
 
     fn forget(&mut self, ids: impl IntoIterator<Item = ConnectionId>) {
@@ -86,13 +96,14 @@ impl Table {
         let Self { slots, expected, .. } = self;
         assert_eq!(slots.len(), expected.len());
         assert_eq!(slots.deadline(), expected.iter().map(|(.., until)| *until).min());
-        let index = &slots.index;
-        let sizes = [index.by_mac1.len(), index.by_peer.len(), index.by_source.len(), index.by_end.len()];
-        assert_eq!(sizes, [expected.len(); 4]);
+        let places = &slots.places;
+        let sizes = [places.by_mac1.len(), places.by_peer.len(), places.by_source.len()];
+        assert_eq!(sizes, [expected.len(); 3]);
+        assert_eq!([slots.by_end.len(), slots.filled.len()], [expected.len(); 2]);
         for number in 0..8 {
             let of_peer = expected.iter().filter(|(_, of, ..)| *of == peer(number));
             let highest = of_peer.map(|(number, ..)| *number).max().unwrap_or(0);
-            assert_eq!(slots.highest_generation(&peer(number)), highest);
+            assert_eq!(slots.places.highest_generation(&peer(number)), highest);
         }
     }
 }
@@ -117,8 +128,8 @@ fn whatever_happens_to_slots_each_is_found_by_all_that_names_it() {
             }
             _ => {
                 let Some((number, ..)) = table.expected.first().copied() else { continue };
-                let taken = table.slots.take(number).expect("it is there");
-                assert!(table.slots.get_mut(number).is_none());
+                let (taken, _) = table.slots.confirm(SlotKey(number), at).expect("it is there");
+                assert!(table.slots.get_mut(SlotKey(number)).is_none());
                 table.forget([taken.id]);
             }
         }
@@ -131,12 +142,10 @@ fn a_repeat_gives_a_slot_more_time_but_not_for_ever() {
     let mut table = Table::new();
     let key = table.fill(START, peer(1), source(1), false).expect("there is place");
     let later = START + Duration::from_secs(8);
-    let slot = table.slots.repeat(later, &mac1(key), source(1)).expect("it is known");
-    assert!(!slot.ambiguous);
+    assert!(table.slots.repeat(later, &mac1(key), source(1)).is_some());
     assert_eq!(table.slots.deadline(), Some(later + LIFETIME));
     let last = START + Duration::from_secs(16);
-    let slot = table.slots.repeat(last, &mac1(key), source(2)).expect("it is known");
-    assert!(slot.ambiguous);
+    assert!(table.slots.repeat(last, &mac1(key), source(2)).is_some());
     assert_eq!(table.slots.deadline(), Some(START + LONGEST_LIFE));
     assert!(table.slots.repeat(last, &mac1(99), source(1)).is_none());
     assert_eq!(table.slots.handle_timeout(START + LONGEST_LIFE), [id(key)]);
@@ -144,17 +153,11 @@ fn a_repeat_gives_a_slot_more_time_but_not_for_ever() {
 }
 
 #[test]
-fn an_address_or_identity_that_has_a_slot_must_prove_its_address_for_another() {
+fn what_a_message_proposes_is_settled_above_all_that_was_shown() {
     let mut table = Table::new();
-    table.fill(START, peer(1), source(1), false).expect("there is place");
-    assert_eq!(table.slots.make_place(&peer(1), source(2), false), Err(NeedsCookie));
-    assert_eq!(table.slots.make_place(&peer(2), source(1), false), Err(NeedsCookie));
-    assert_eq!(table.slots.make_place(&peer(2), source(1), true), Ok(vec![id(1)]), "it displaces another");
-    table.expected.clear();
-    for _ in 0..MAX_OF_PEER {
-        table.fill(START, peer(3), source(3), true).expect("there is place");
-    }
-    assert_eq!(table.slots.make_place(&peer(3), source(3), true), Ok(vec![id(2)]), "the oldest gives way");
+    table.fill(START, peer(1), source(1), true).expect("there is place");
+    let given = table.place(peer(1), source(1), true).map(|given| given.generation);
+    assert_eq!(given, Ok(2), "that of the first slot, and one");
 }
 
 #[test]
