@@ -150,8 +150,8 @@ impl Grant {
 
     /// Whether a CREDIT is worth its bytes. `coming` is what the peer has announced and not sent.
     ///
-    /// A quarter of a window at a time keeps CREDIT rare; nobody waits for the other three. A peer
-    /// that announced more than it may send waits for certain. The first top-up comes when a quarter
+    /// A quarter of a window at a time keeps CREDIT rare; who reads what arrives keeps nobody waiting for the
+    /// other three. A peer that announced more than it may send waits for certain. The first top-up comes when a quarter
     /// of the start is used, so that a short exchange costs none. A backlog leaves less than a window: of that
     /// a quarter counts, since there may be no more.
     pub(crate) fn is_due(&self, coming: u64) -> bool {

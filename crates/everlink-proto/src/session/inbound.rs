@@ -4,11 +4,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::channel::recv::{Gate, RecvChannel};
 use super::channel::{CHANNELS_MAX, MESSAGE_MAX};
-use super::credit::{Grant, LinkRoom, MESSAGE_OVERHEAD, bytes};
+use super::credit::{CHANNEL_START, Grant, LinkRoom, MESSAGE_OVERHEAD, bytes};
 use super::inbox::{DoneToken, Inbox, InboxItem, Taken};
 use super::{Kept, NotKept, ProtocolError, Record};
+use crate::wire::MAX_DATAGRAM;
 use crate::wire::codec::Writer;
 use crate::wire::frame::{CreditScope, Frag, Frame, Msgs, Received};
+
+/// The smallest window of a link (SPEC 7.4): the first parts of opened messages, and room for one that is not reserved.
+const LINK_WINDOW_MIN: u64 = 512 * 1024;
+
+/// What the first parts of messages that were opened may take of the link's window: one of each channel.
+const FIRST_PARTS: u64 = (CHANNELS_MAX * MAX_DATAGRAM) as u64;
+
+const _: () = assert!(LINK_WINDOW_MIN - FIRST_PARTS >= CHANNEL_START, "a channel may have its start");
 
 /// A message that is larger than the window, and for which room is made in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +54,13 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     pub(crate) fn new(channel_window: u64, link_window: u64) -> Self {
+        let link_window = link_window.max(LINK_WINDOW_MIN);
         Self {
             inbox: Inbox::default(),
             link: LinkRoom::new(link_window),
-            channel_window: channel_window.min(link_window),
+            // A message for which no room is reserved fits beside the first parts of all others, which nobody can take
+            // before they are whole: else some of them could wait for each other.
+            channel_window: channel_window.min(link_window - FIRST_PARTS),
             link_window,
             epoch: 0,
             frozen: false,

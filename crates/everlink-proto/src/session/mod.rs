@@ -78,10 +78,10 @@ pub struct SessionConfig {
     /// What accepted messages may cost until they have their verdicts. A message costs its length
     /// and 32. Should hold what is sent in a round trip. Default 4 MiB.
     pub send_budget: u64,
-    /// What may arrive on all channels and streams and not be taken yet. At least 256 KiB. Default
-    /// 4 MiB.
+    /// What may arrive on all channels and streams and not be taken yet. At least 512 KiB, whatever is
+    /// asked for. Default 4 MiB.
     pub link_window: u64,
-    /// The same for one channel; at least 64 KiB, and not above `link_window`. Default 1 MiB.
+    /// The same for one channel; at least 64 KiB, and 300 KiB below `link_window`. Default 1 MiB.
     pub channel_window: u64,
     /// The same for one stream; at least 64 KiB. Default 1 MiB.
     pub stream_window: u64,

@@ -19,7 +19,7 @@ const RESTARTS: [OnRestart; 3] = [OnRestart::Carry, OnRestart::Drop, OnRestart::
 fn tight() -> SessionConfig {
     SessionConfig {
         send_budget: 300 << 10,
-        link_window: 256 << 10,
+        link_window: 512 << 10,
         channel_window: 64 << 10,
         stream_window: 64 << 10,
         stream_buffer: 32 << 10,

@@ -124,7 +124,11 @@ impl SendHalf {
 
     /// Whether nothing is left to say.
     pub(super) fn is_settled(&self) -> bool {
-        self.reset == Last::Acked || (self.fin == Last::Acked && self.buffer.is_empty())
+        match self.reset {
+            Last::Unsaid => self.fin == Last::Acked && self.buffer.is_empty(),
+            // The buffer is empty because it was given up: until the peer has the RESET it waits for the rest.
+            reset => reset == Last::Acked,
+        }
     }
 
     /// Whether something was lost that is still wanted.

@@ -315,6 +315,7 @@ impl Streams {
             self.insert(id);
             self.incoming.push_back(id);
             self.events.push_back(StreamEvent::Opened);
+            self.look_at_count();
         }
         let id = self.id(number);
         Ok(self.table.get_mut(&id).map(|stream| (id, stream)))
@@ -377,8 +378,15 @@ impl Streams {
         self.table.remove(&id);
         if id.number % 2 != self.side.parity() {
             self.peer_over += 1;
-            self.count_due |= self.peer_over + STREAMS_START >= self.peer_permitted + STREAMS_START / 4;
+            self.look_at_count();
         }
+    }
+
+    /// Permits more streams when a quarter of them is over, or when the peer has used up what it may and one is.
+    fn look_at_count(&mut self) {
+        let raise = self.peer_over + STREAMS_START - self.peer_permitted;
+        let waits = self.peer_opened == self.peer_permitted;
+        self.count_due |= raise >= STREAMS_START / 4 || (raise > 0 && waits);
     }
 
     fn current(&self) -> impl Iterator<Item = (&StreamId, &Stream)> {

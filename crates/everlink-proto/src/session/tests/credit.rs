@@ -38,6 +38,29 @@ fn large_messages_on_many_channels_do_not_wait_for_each_other() {
     }
 }
 
+// Each had credit of its channel, and the first part of the other held what it lacked of the link's.
+#[test]
+fn messages_as_large_as_the_window_of_the_link_do_not_wait_for_each_other() {
+    for window in [256 << 10, 600 << 10, 1 << 20] {
+        let config =
+            SessionConfig { send_budget: 16 << 20, link_window: window, channel_window: window, ..tight() };
+        let mut world = World::new(6, config);
+        let len = usize::try_from(window).expect("small") - 144;
+        let send = |channel| world.send(0, channel, CARRY, len, false).expect("there is room");
+        let ids: Vec<_> = (0..8).map(send).collect();
+        run_until_delivered(&mut world, &ids);
+    }
+}
+
+#[test]
+fn messages_opened_on_every_channel_at_once_do_not_wait_for_each_other() {
+    let config = SessionConfig { send_budget: 32 << 20, channel_window: 256 << 10, ..tight() };
+    let mut world = World::new(7, config);
+    let send = |channel| world.send(0, channel, CARRY, 60_000, false).expect("there is room");
+    let ids: Vec<_> = (0..256).map(send).collect();
+    run_until_delivered(&mut world, &ids);
+}
+
 #[test]
 fn a_large_message_gets_its_turn_among_small_ones_that_never_end() {
     let config = SessionConfig { send_budget: 2 << 20, ..tight() };

@@ -248,6 +248,54 @@ fn released_streams_make_room_for_others_and_leave_no_credit_behind() {
     }
 }
 
+// A count was granted only when a quarter of the streams were over, so with most of them in use no more came.
+#[test]
+fn a_stream_that_is_over_makes_room_for_another_however_many_last() {
+    let mut world = World::new(13, tight());
+    let [last, one] = [60, 4].map(|count| (0..count).map(|_| world.sides[0].open()).collect::<Vec<_>>());
+    assert!(last.iter().all(Result::is_ok));
+    for id in last.iter().chain(&one).flatten() {
+        assert_eq!(world.sides[0].write(*id, b"here"), Ok(4));
+    }
+    world.settle();
+    let theirs: Vec<_> = core::iter::from_fn(|| world.sides[1].accept()).collect();
+    assert_eq!((theirs.len(), world.sides[0].open()), (64, Err(StreamError::TooMany)));
+    one.iter().flatten().for_each(|id| world.sides[0].release(*id));
+    theirs[60..].iter().for_each(|id| world.sides[1].release(*id));
+    world.settle();
+    let more = (0..4).filter(|_| world.sides[0].open().is_ok());
+    assert_eq!(more.count(), 4);
+}
+
+// The end of the stream was acknowledged and the buffer given up, which looked like a stream that had arrived.
+#[test]
+fn a_stream_that_was_finished_and_then_reset_is_kept_until_its_reader_knows() {
+    let [mut writer, mut reader] =
+        [Side::SmallerKey, Side::LargerKey].map(|side| Session::new(tight(), side));
+    writer.begin();
+    let id = writer.open().expect("permitted");
+    assert_eq!(writer.write(id, &[1; 1_500]), Ok(1_500));
+    writer.finish(id).expect("it is open");
+    let packet = |session: &mut Session| {
+        let (mut buffer, mut records) = (Vec::new(), Vec::new());
+        session.write_frames(&mut Writer::new(&mut buffer, 1_000), &mut records, true);
+        (buffer, records)
+    };
+    let (_lost, (_, end)) = (packet(&mut writer), packet(&mut writer));
+    end.into_iter().for_each(|record| writer.on_acked(record));
+    let theirs = crate::wire::frame::Stream { id: 0, offset: 0, fin: true, bytes: &[] };
+    writer.on_frame(&Frame::Stream(theirs)).expect("it is of this session");
+    writer.reset(id, 7).expect("not all has arrived");
+    writer.release(id);
+    reader.begin();
+    let (reset, _) = packet(&mut writer);
+    for frame in crate::wire::frame::frames(&reset) {
+        reader.on_frame(&frame.expect("it was just written")).expect("it is of this session");
+    }
+    let theirs = reader.accept().expect("it was named");
+    assert_eq!(reader.read(theirs, &mut [0; 8]), Err(StreamError::Reset { code: 7 }));
+}
+
 #[test]
 fn streams_and_messages_share_the_link_fairly() {
     let mut streams = Streams::new(12, 0);
