@@ -2,6 +2,7 @@
 //!
 //! Only this file knows how `everlink_proto` spells its types; a change there is met here.
 
+use crate::check::abuse::Work;
 use crate::check::bounds::Gauge;
 use crate::check::delivery::Outcome;
 use crate::cipher::Cipher;
@@ -9,7 +10,7 @@ use crate::clock::Micros;
 use crate::swarm::{Load, Settings};
 use everlink_proto::crypto::Provider;
 use everlink_proto::crypto::keys::KeyLimits;
-use everlink_proto::crypto::macs::{Mac1Key, verify_mac1, write_macs};
+use everlink_proto::crypto::macs::{self, Mac1Key, verify_mac1, write_macs};
 use everlink_proto::crypto::rustcrypto::RustCrypto;
 use everlink_proto::link::ConnectionSnapshot;
 use everlink_proto::link::lifecycle::{Fact, Row};
@@ -301,6 +302,11 @@ pub(crate) fn invite(message: &mut [u8], receiver: &PeerId) {
     write_macs(message, &Mac1Key::for_receiver(receiver), None);
 }
 
+/// The mac1 of a handshake message.
+pub(crate) fn mac1(message: &[u8]) -> Option<[u8; 16]> {
+    macs::mac1(message).copied()
+}
+
 /// Whether mac1 of a datagram is right: somebody who knows the identity of `receiver` wrote all of it but mac2.
 pub(crate) fn is_invitation(message: &[u8], receiver: &PeerId) -> bool {
     verify_mac1(message, &Mac1Key::for_receiver(receiver))
@@ -388,6 +394,11 @@ pub(crate) fn declared_marks() -> impl Iterator<Item = String> {
 pub(crate) fn declared_drops() -> impl Iterator<Item = String> {
     let met = DropReason::ALL.into_iter().filter(|reason| !matches!(reason, DropReason::NoSlot));
     met.map(|reason| format!("{reason:?}"))
+}
+
+/// What an endpoint has done for message 1s.
+pub(crate) fn work(endpoint: &Endpoint) -> Work {
+    Work { computed: computed(endpoint), slots: endpoint.footprint().slots as u64 }
 }
 
 /// How many handshakes an endpoint has computed as their responder.

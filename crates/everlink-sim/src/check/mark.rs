@@ -8,11 +8,12 @@ pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
     /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
-    pub(crate) const DECLARED: [&str; 24] = [
+    pub(crate) const DECLARED: [&str; 25] = [
         "changed to another process of the peer",
         "dials crossed in a calm",
         "duplicate identity told",
         "link refused for want of room",
+        "message 1 repeated to a slot",
         "more than one connection",
         "new connections in a calm",
         "pair compared at rest",
