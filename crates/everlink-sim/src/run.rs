@@ -222,16 +222,23 @@ fn check_closed(world: &mut World) {
 fn check_rest(world: &mut World) {
     for machine in 0..world.settings.nodes {
         let peers: Vec<_> = world.peers(machine).collect();
-        let Some((turn, _)) = world.turn(machine) else { continue };
+        let Some((mut turn, _)) = world.turn(machine) else { continue };
         let (at, machines) = (turn.at, (turn.process.machine, turn.process.machine));
-        let [slots, routes, timers] = subject::leftovers(turn.endpoint);
-        if slots + routes + timers > 0 {
-            let text = format!("{slots} slots, {routes} routes and {timers} timers are left in the end");
+        let left = subject::leftovers(turn.endpoint);
+        if !left.is_empty() {
+            let text = format!("left in the end: {left:?}");
             turn.observer.findings.complain("R4", at, machines, text);
         }
         if let Some(deadline) = turn.endpoint.poll_timeout() {
             let text = format!("a timer is left in the end: {deadline:?}");
             turn.observer.findings.complain("S11", at, machines, text);
+        }
+        for sight in peers.iter().filter_map(|peer| turn.sight(*peer)).collect::<Vec<_>>() {
+            let left = subject::leftovers_of(&sight.view);
+            if !left.is_empty() {
+                let text = format!("left of a link in the end: {left:?}");
+                turn.observer.findings.complain("R4", at, sight.machines(), text);
+            }
         }
         for peer in peers.into_iter().filter(|peer| turn.observer.deliveries.is_open(turn.process, *peer)) {
             let text = "the end of its last session was never told".to_owned();

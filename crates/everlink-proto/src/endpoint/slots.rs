@@ -188,6 +188,11 @@ impl Slots {
         self.slots.len()
     }
 
+    /// Halves kept for strangers, for checkers.
+    pub(crate) fn halves(&self) -> usize {
+        self.halves.len()
+    }
+
     /// A walk to a random slot: what made it necessary was a handshake, which took a hundred times as long.
     fn drop_one(&mut self, rng: &mut Rng) -> Option<ConnectionId> {
         let at = usize::try_from(rng.below(MAX_SLOTS as u64)).unwrap_or(0);
