@@ -1,6 +1,6 @@
 //! All observers of a world in one hand, and the trace they share.
 
-use crate::check::abuse::Abuse;
+use crate::check::abuse::{Abuse, Work};
 use crate::check::bounds::{Gauge, Gauges};
 use crate::check::close::Closes;
 use crate::check::crypto::Ledger;
@@ -78,6 +78,19 @@ impl Observer {
                 self.refused.insert((process.number, peer), until);
             }
             _ => {}
+        }
+    }
+
+    /// A process has handled a datagram, a message 1 with this mac1 if there is one and it is right.
+    pub(crate) fn on_handled(
+        &mut self,
+        at: Micros,
+        process: Process,
+        message: Option<[u8; 16]>,
+        work: [Work; 2],
+    ) {
+        if self.abuse.check_work(at, process, message, work, &mut self.findings) {
+            self.marks.pass("message 1 repeated to a slot");
         }
     }
 

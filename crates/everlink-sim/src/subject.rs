@@ -1,6 +1,6 @@
 //! The code under test, in the words that are used here.
 //!
-//! Only this file knows how `everlink_proto` spells its types; a change there is met here.
+//! Only this module knows how `everlink_proto` spells its types; a change there is met here.
 
 use crate::check::bounds::Gauge;
 use crate::check::delivery::Outcome;
@@ -9,7 +9,7 @@ use crate::clock::Micros;
 use crate::swarm::{Load, Settings};
 use everlink_proto::crypto::Provider;
 use everlink_proto::crypto::keys::KeyLimits;
-use everlink_proto::crypto::macs::{Mac1Key, verify_mac1, write_macs};
+use everlink_proto::crypto::macs::{self, Mac1Key, verify_mac1, write_macs};
 use everlink_proto::crypto::rustcrypto::RustCrypto;
 use everlink_proto::link::ConnectionSnapshot;
 use everlink_proto::link::lifecycle::{Fact, Row};
@@ -18,28 +18,20 @@ use everlink_proto::stats::{DropReason, Mark};
 use everlink_proto::time::Instant;
 use everlink_proto::wire::frame::CloseCode;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
+
+mod held;
 
 pub(crate) use everlink_proto::crypto::identity::Identity;
 pub(crate) use everlink_proto::id::PeerId;
 pub(crate) use everlink_proto::link::lifecycle::LinkState;
 pub(crate) use everlink_proto::session::{ChannelOptions, DoneToken, InboxItem, OnRestart, SendOptions};
 pub(crate) use everlink_proto::{Config, Endpoint, Event, Read, SendError, StreamId};
+pub(crate) use held::{digest, digest_link, leftovers, leftovers_of, tables, work};
 
 /// AES blocks in a packet of the usual size, for limits that are drawn in packets.
 const BLOCKS: u64 = 20;
-
-/// The most connections of a link, and attempts to make one (SPEC 8.5, 2.11).
-const CONNECTIONS: u64 = 4;
-const ATTEMPTS: u64 = 2;
-
-/// The most slots of an endpoint (SPEC 2.9).
-const SLOTS: u64 = 1_024;
-
-/// The most ids of ended connections that an endpoint remembers.
-const RETIRED: u64 = 4_096;
 
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -137,6 +129,8 @@ pub(crate) struct View {
     pub(crate) connections: Vec<ConnectionView>,
     /// Messages that it has accepted and told no verdict of.
     pub(crate) open_messages: u64,
+    /// Messages in its channels, in whole or in part, whichever way they go.
+    pub(crate) queued: u64,
     /// What is bounded.
     pub(crate) gauges: Vec<Gauge>,
 }
@@ -170,27 +164,15 @@ pub(crate) fn view(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> Optio
         session: snapshot.epoch,
         connections: connections.collect(),
         open_messages: session.open_messages as u64,
+        queued: session.channels.iter().map(held::queued).sum(),
         gauges: vec![
             ("send budget", session.open_cost, limits.send_budget + largest),
             ("inbox", session.inbox_cost, limits.link_window + largest),
             ("inbox items", session.inbox_items as u64, limits.link_window / 32 + 3 * 64),
             ("streams", session.streams as u64, 128),
-            ("attempts", snapshot.attempts as u64, ATTEMPTS),
+            ("attempts", snapshot.attempts as u64, held::ATTEMPTS),
         ],
     })
-}
-
-/// The tables of an endpoint, which has room for so many links.
-pub(crate) fn tables(endpoint: &Endpoint, max_links: u64) -> [Gauge; 4] {
-    let held = endpoint.footprint();
-    // An id of this side for each connection, attempt, slot and retired one; one of the peer's for each connection.
-    let routes = max_links * (2 * CONNECTIONS + ATTEMPTS) + SLOTS + RETIRED;
-    [
-        ("links", held.links as u64, max_links),
-        ("slots", held.slots as u64, SLOTS),
-        ("routes", held.routes as u64, routes),
-        ("timers", held.timers as u64, held.links as u64),
-    ]
 }
 
 /// Whether an endpoint has a link with `peer`.
@@ -202,19 +184,6 @@ pub(crate) fn holds(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> bool
 /// there were are over.
 pub(crate) fn session(endpoint: &mut Endpoint, now: Instant, peer: PeerId) -> u64 {
     endpoint.snapshot(now, &peer).map_or(u64::MAX, |snapshot| snapshot.epoch)
-}
-
-/// What an endpoint holds besides its links, for comparison before and after a datagram that must change nothing:
-/// tables, the next timer, and the handshakes that it began.
-pub(crate) fn digest(endpoint: &mut Endpoint) -> String {
-    let begun = begun(endpoint);
-    format!("{:?} {:?} {begun}", endpoint.footprint(), endpoint.poll_timeout())
-}
-
-/// Adds all that an endpoint holds of a link to its digest.
-pub(crate) fn digest_link(endpoint: &mut Endpoint, now: Instant, peer: PeerId, digest: &mut String) {
-    // Writing to a string does not fail.
-    let _ = write!(digest, "\n{:?}", endpoint.snapshot(now, &peer));
 }
 
 /// What endpoints count, summed over processes.
@@ -301,6 +270,11 @@ pub(crate) fn invite(message: &mut [u8], receiver: &PeerId) {
     write_macs(message, &Mac1Key::for_receiver(receiver), None);
 }
 
+/// The mac1 of a handshake message.
+pub(crate) fn mac1(message: &[u8]) -> Option<[u8; 16]> {
+    macs::mac1(message).copied()
+}
+
 /// Whether mac1 of a datagram is right: somebody who knows the identity of `receiver` wrote all of it but mac2.
 pub(crate) fn is_invitation(message: &[u8], receiver: &PeerId) -> bool {
     verify_mac1(message, &Mac1Key::for_receiver(receiver))
@@ -351,12 +325,6 @@ fn show(one: &ConnectionSnapshot) -> String {
         one.silent_for,
         one.packets
     )
-}
-
-/// What an endpoint holds besides its links and what it gives away about them: slots, routes, timers.
-pub(crate) fn leftovers(endpoint: &Endpoint) -> [usize; 3] {
-    let held = endpoint.footprint();
-    [held.slots, held.routes, held.timers]
 }
 
 /// How many handshakes an endpoint has begun.

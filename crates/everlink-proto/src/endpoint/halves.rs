@@ -57,6 +57,11 @@ impl Halves {
         }
     }
 
+    /// How many are kept.
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     fn drop_first(&mut self) {
         if let Some((_, peer)) = self.by_end.pop_first() {
             self.kept.remove(&peer);

@@ -164,6 +164,11 @@ impl Links {
         self.timers.first()
     }
 
+    /// Places in the queues of those that have something to send or to read, for checkers.
+    pub(crate) fn turns(&self) -> usize {
+        self.ready.len() + self.unread.len()
+    }
+
     /// Armed timers, for checkers.
     pub(crate) fn timers(&self) -> usize {
         self.timers.len()

@@ -275,13 +275,19 @@ impl Endpoint {
         &self.shared.stats
     }
 
-    /// Links, slots, routes and timers held: for checkers of leaks.
+    /// What is held in tables and queues: for checkers of leaks.
     pub fn footprint(&self) -> Footprint {
         Footprint {
             links: self.links.len(),
             slots: self.slots.len(),
+            halves: self.slots.halves(),
             routes: self.shared.router.len(),
             timers: self.links.timers(),
+            turns: self.links.turns(),
+            memories: self.departed.memories(),
+            ends: self.departed.ends(),
+            outbox: self.shared.outbox.len(),
+            events: self.shared.events.len(),
         }
     }
 
@@ -367,10 +373,22 @@ pub struct Footprint {
     pub links: usize,
     /// Slots of unconfirmed handshakes.
     pub slots: usize,
-    /// Connection ids routed.
+    /// Halves kept for strangers to whom they were shown.
+    pub halves: usize,
+    /// Connection ids routed, those of ended connections included.
     pub routes: usize,
     /// Armed timers of links.
     pub timers: usize,
+    /// Turns that links wait for: to send, or to be read.
+    pub turns: usize,
+    /// Peers without a link of which something is remembered.
+    pub memories: usize,
+    /// Ends of sessions whose link is gone that the application has not read.
+    pub ends: usize,
+    /// Handshake datagrams on their way out.
+    pub outbox: usize,
+    /// Events that the driver has not taken.
+    pub events: usize,
 }
 
 #[cfg(test)]

@@ -48,6 +48,16 @@ impl Departed {
         self.ends.remove(peer)
     }
 
+    /// Ends that were not read, for checkers.
+    pub(super) fn ends(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Peers of which something is remembered, for checkers.
+    pub(super) fn memories(&self) -> usize {
+        self.memories.len()
+    }
+
     fn remember(&mut self, peer: PeerId, memory: Memory) {
         if memory.is_empty() {
             return;

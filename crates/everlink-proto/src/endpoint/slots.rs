@@ -166,6 +166,11 @@ impl Slots {
         self.places.len()
     }
 
+    /// Halves kept for strangers, for checkers.
+    pub(crate) fn halves(&self) -> usize {
+        self.halves.len()
+    }
+
     fn forget(&mut self, steps: Vec<Step>) -> Vec<ConnectionId> {
         let gone = steps.into_iter().filter_map(|step| match step {
             Step::Forget(key) => self.take(key),

@@ -49,6 +49,10 @@ impl Outbox {
     pub(crate) fn pop(&mut self) -> Option<(SocketAddr, Box<[u8]>)> {
         self.0.pop_front()
     }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// What a link borrows for one call.

@@ -4,7 +4,7 @@ use super::{Findings, Process};
 use crate::clock::Micros;
 use crate::net::fabric::{Origin, is_stranger};
 use crate::net::rule::Kind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// The length of UNKNOWN (SPEC 4.6).
@@ -21,6 +21,9 @@ struct Budget {
     at: Micros,
 }
 
+/// The mac1 of a message 1, which no other has.
+type Mac = [u8; 16];
+
 /// The account of one stranger's address with one process.
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
@@ -32,12 +35,28 @@ struct Account {
     only_junk: bool,
 }
 
+/// What a process has done for message 1s: the handshakes that it has computed, and the slots that it holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    pub(crate) computed: u64,
+    pub(crate) slots: u64,
+}
+
+/// The message 1s for which a process certainly holds a slot, by mac1. It fills none without computing, so as long as
+/// their number does not change but by what was computed, all of them are held.
+#[derive(Debug, Default)]
+struct Held {
+    messages: BTreeSet<Mac>,
+    slots: u64,
+    /// Handshakes computed, summed over datagrams.
+    computed: u64,
+}
+
 /// The accounts of all strangers.
 #[derive(Debug, Default)]
 pub(crate) struct Abuse {
     accounts: BTreeMap<(u32, SocketAddr), Account>,
-    /// Message 1s that each process got whose mac1 is right.
-    invitations: BTreeMap<u32, u64>,
+    held: BTreeMap<u32, Held>,
     budgets: BTreeMap<u32, Budget>,
     /// Datagrams from strangers.
     pub(crate) offered: u64,
@@ -46,7 +65,7 @@ pub(crate) struct Abuse {
 }
 
 impl Abuse {
-    /// A process is about to handle a datagram. `named` says whether it is a handshake message whose mac1 is right.
+    /// A process is about to handle a datagram.
     pub(crate) fn on_received(
         &mut self,
         process: Process,
@@ -54,11 +73,7 @@ impl Abuse {
         len: usize,
         kind: Kind,
         origin: Origin,
-        named: bool,
     ) {
-        if kind == Kind::Message1 && named {
-            *self.invitations.entry(process.number).or_default() += 1;
-        }
         if !is_stranger(from) {
             return;
         }
@@ -88,7 +103,39 @@ impl Abuse {
         affordable
     }
 
-    /// A process has computed so many handshakes as their responder: none on the strength of junk (A4).
+    /// A process has handled a datagram, which was a message 1 with this mac1 if there is one, and that is right: it
+    /// may have computed one handshake for that, unless it holds the answer, and none for anything else (A4). Tells
+    /// whether it certainly held the answer.
+    pub(crate) fn check_work(
+        &mut self,
+        at: Micros,
+        process: Process,
+        message: Option<Mac>,
+        [before, after]: [Work; 2],
+        findings: &mut Findings,
+    ) -> bool {
+        let held = self.held.entry(process.number).or_default();
+        if before.slots != held.slots {
+            held.messages.clear();
+        }
+        let repeated = message.is_some_and(|message| held.messages.contains(&message));
+        let most = u64::from(message.is_some() && !repeated);
+        let computed = after.computed - before.computed;
+        if computed > most {
+            let text = format!("{computed} handshakes computed for one datagram, not {most}: {message:?}");
+            findings.complain("A4", at, (process.machine, process.machine), text);
+        }
+        if let Some(message) = message.filter(|_| computed == 1 && after.slots == before.slots + 1) {
+            held.messages.insert(message);
+        } else if computed > 0 || after.slots != before.slots {
+            held.messages.clear();
+        }
+        held.slots = after.slots;
+        held.computed += computed;
+        repeated
+    }
+
+    /// A process has computed so many handshakes as their responder in all: none but for datagrams (A4).
     pub(crate) fn check_computed(
         &self,
         at: Micros,
@@ -96,9 +143,9 @@ impl Abuse {
         computed: u64,
         findings: &mut Findings,
     ) {
-        let invitations = self.invitations.get(&process.number).copied().unwrap_or(0);
-        if computed > invitations {
-            let text = format!("{computed} handshakes computed for {invitations} message 1s");
+        let explained = self.held.get(&process.number).map_or(0, |held| held.computed);
+        if computed > explained {
+            let text = format!("{computed} handshakes computed, of which {explained} for datagrams");
             findings.complain("A4", at, (process.machine, process.machine), text);
         }
     }
@@ -170,3 +217,6 @@ pub(crate) fn check_answers(
         findings.complain("A3", at, (process.machine, process.machine), text);
     }
 }
+
+#[cfg(test)]
+mod tests;

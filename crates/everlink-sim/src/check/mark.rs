@@ -8,13 +8,15 @@ pub(crate) struct Marks(pub(crate) BTreeMap<String, u64>);
 
 impl Marks {
     /// What observers mark themselves, next to the marks of the core. A large swarm passes each of them.
-    pub(crate) const DECLARED: [&str; 22] = [
+    pub(crate) const DECLARED: [&str; 25] = [
         "changed to another process of the peer",
         "dials crossed in a calm",
         "duplicate identity told",
         "link refused for want of room",
+        "message 1 repeated to a slot",
         "more than one connection",
         "new connections in a calm",
+        "pair compared at rest",
         "possible duplicate read",
         "read on over another connection",
         "send budget full",
@@ -31,6 +33,7 @@ impl Marks {
         "stream read to its end",
         "stream stopped by its reader",
         "stream write refused",
+        "world compared at rest",
     ];
 
     /// Passes `mark`.

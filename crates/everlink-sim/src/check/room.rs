@@ -50,6 +50,11 @@ impl Tables {
         }
     }
 
+    /// Whether `identity` may have no link with `peer`: it has forgotten their session, and has begun no other.
+    pub(crate) fn have_parted(&self, identity: usize, peer: usize) -> bool {
+        self.watches(identity) && self.are_estranged(identity, peer)
+    }
+
     /// Whether one side of a pair has forgotten their session, and it may be that the other does not know.
     pub(crate) fn are_estranged(&self, one: usize, other: usize) -> bool {
         self.estranged.contains(&pair(one, other))

@@ -6,12 +6,15 @@ use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::machine::Condition;
 use crate::net::damage::{first_message, junk};
-use crate::net::fabric::{Origin, Parcel, STRANGERS, stranger};
+use crate::net::fabric::{Origin, Parcel, STRANGERS, TAPE, stranger};
 use crate::net::rule::{Action, Kind, Rule};
 use crate::subject;
 
 /// Over how long a replay of everything is spread.
 const REPLAY: Micros = 2_000 * MILLI;
+
+/// The mark of a replay that was not one of everything. It is not declared: a swarm names it as what it should not meet.
+const CUT_SHORT: &str = "replay of less than was overheard";
 
 impl World {
     /// Lets a scheduled fault begin.
@@ -125,6 +128,7 @@ impl World {
         self.fair = true;
         self.note(0, || "faults stop".to_owned());
         self.fabric.clear_rules();
+        self.fabric.stop_listening();
         let machines = self.machines.len();
         for from in 0..machines {
             for to in 0..machines {
@@ -300,6 +304,11 @@ impl World {
 
     fn replay(&mut self) {
         let tape = self.fabric.tape().to_vec();
+        let gauge = ("replayed at once", tape.len() as u64, TAPE as u64);
+        self.observer.gauges.on_look(self.now, (0, 0), &[gauge], &mut self.observer.findings);
+        if self.fabric.overheard > tape.len() {
+            self.observer.marks.pass(CUT_SHORT);
+        }
         for parcel in tape {
             let owner = self.machine_at(&parcel);
             let Some(to) = owner else { continue };

@@ -28,7 +28,7 @@ impl World {
         let identity = self.machines[number].identity;
         let most = self.settings.most_links(identity).unwrap_or(peers).min(peers);
         let Some((turn, _)) = self.turn(number) else { return };
-        let tables = subject::tables(turn.endpoint, most as u64);
+        let tables = subject::tables(turn.endpoint, most as u64, peers as u64);
         turn.observer.on_tables(turn.at, turn.process, &tables);
     }
 

@@ -39,7 +39,7 @@ impl World {
             format!("[{}] <- {from}: {origin:?} {kind:?}, {len} bytes", process.number)
         });
         let named = self.is_named(process.identity, kind, &parcel.bytes);
-        self.observer.abuse.on_received(process, from, len, kind, origin, named);
+        self.observer.abuse.on_received(process, from, len, kind, origin);
         // A copy of what the network had lost opens, and is a sign of life like any other.
         if !matches!(origin, Origin::Damaged | Origin::Junk) && kind == Kind::Short {
             let sender = self.machines[parcel.sender].identity;
@@ -47,8 +47,11 @@ impl World {
         }
         let before = self.digest_if_forged(number, origin, named);
         self.observer.ledger.set_scene(self.now, Some(kind));
+        let message = (kind == Kind::Message1 && named).then(|| subject::mac1(&parcel.bytes)).flatten();
         if let Some((turn, _)) = self.turn(number) {
+            let before = subject::work(turn.endpoint);
             turn.endpoint.handle_datagram(turn.now, from, &mut parcel.bytes);
+            turn.observer.on_handled(turn.at, turn.process, message, [before, subject::work(turn.endpoint)]);
         }
         self.observer.ledger.set_scene(self.now, None);
         let forged = before.is_some();

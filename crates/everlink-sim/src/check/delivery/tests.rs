@@ -65,6 +65,7 @@ impl Books {
             session: 0,
             connections: vec![connection],
             open_messages,
+            queued: 0,
             gauges: Vec::new(),
         };
         let sight = Sight { at: 2, process, peer: 1 - process.identity, view };
