@@ -139,7 +139,8 @@ fn may_break(error: &io::Error, phase: Phase) -> bool {
         ) => true,
         StreamError::Stopped
         | StreamError::EndpointFailed(_)
-        | StreamError::Stream(StreamEnd::Closing)
+        // An endpoint that has stopped has forgotten its links, and their streams with them.
+        | StreamError::Stream(StreamEnd::Closing | StreamEnd::NoSuchStream)
         | StreamError::Link(SendError::Stopped { .. }) => phase == Phase::Ending,
         _ => false,
     }

@@ -91,7 +91,9 @@ fn a_stream_may_break_with_its_session() {
 #[test]
 fn a_stream_may_break_with_its_own_endpoint_only_when_that_was_to_end() {
     let failed = EndpointFailed { cause: FailureCause::Aborted };
-    for error in [StreamError::Stopped, failed.into(), StreamEnd::Closing.into()] {
+    for error in
+        [StreamError::Stopped, failed.into(), StreamEnd::Closing.into(), StreamEnd::NoSuchStream.into()]
+    {
         assert!(!breaks(error.clone(), Phase::Ending));
         assert!(breaks(error.clone(), Phase::Running), "{error}");
         assert!(breaks(error.clone(), Phase::Finishing), "{error}");
@@ -103,7 +105,6 @@ fn a_stream_that_breaks_in_a_session_that_goes_on_is_a_fault() {
     for end in [
         StreamEnd::Reset { code: 0 },
         StreamEnd::StoppedByReader { code: 0 },
-        StreamEnd::NoSuchStream,
         StreamEnd::Finished,
         StreamEnd::TooMany,
     ] {
