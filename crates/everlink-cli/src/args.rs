@@ -67,6 +67,9 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "S", value_parser = seed)]
     pub(crate) seed: Option<u64>,
     /// Print one JSON object at the end and nothing else
+    ///
+    /// Times are in milliseconds. `disruptions` and `recovery_ms` have every kind: of one that did not occur, the count
+    /// and n are 0, and p50, p99 and max are null. What went wrong, if anything did, is said on standard error.
     #[arg(long)]
     pub(crate) json: bool,
 }

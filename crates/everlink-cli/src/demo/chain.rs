@@ -2,15 +2,16 @@
 //!
 //! A stream ends with its session. The chain goes on: the writer opens the next stream at the offset up to which
 //! the reading application has logged the bytes. Every stream begins with that offset and its own length, so
-//! that the reader can tell a stream that was cut off from one that ended. The writer logs what it still has under
-//! way: what was written in a session that goes on has to arrive.
+//! that the reader can tell a stream that was cut off from one that ended. The reader answers the end of a stream that
+//! it has read whole by ending its own direction, for which the writer waits. A stream may break with its session, or
+//! when an application's own endpoint ends, and the error has to say so: any other is a fault of the chain.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use blake2::{Blake2s256, Digest};
-use everlink::{Link, Stream};
+use everlink::{Link, SendError, Stream, StreamEnd, StreamError};
 use everlink_proto::rng::Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -23,21 +24,25 @@ const PACE: Duration = Duration::from_millis(10);
 /// The length of one stream of the chain: one to eight seconds at that pace.
 const LEAST_LENGTH: u64 = 64 << 10;
 const MOST_LENGTH: u64 = 512 << 10;
+/// The code with which an application gives up a stream because its endpoint is about to end. A stream that is merely
+/// dropped has another.
+const ENDING: u64 = 1;
 
 /// What the two applications logged.
 pub(crate) struct ChainLog {
     seed: u64,
     logged: u64,
     hash: Blake2s256,
-    intact: bool,
+    /// The first thing that went wrong.
+    fault: Option<String>,
     reading: bool,
-    /// A stream was opened and has neither arrived whole nor lost its session.
+    /// A stream is wanted and has neither arrived whole nor broken.
     under_way: bool,
 }
 
 impl ChainLog {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, logged: 0, hash: Blake2s256::new(), intact: true, reading: false, under_way: false }
+        Self { seed, logged: 0, hash: Blake2s256::new(), fault: None, reading: false, under_way: false }
     }
 
     /// How many bytes of the chain have arrived.
@@ -52,10 +57,19 @@ impl ChainLog {
 
     /// The time to arrive is over: a stream that is still under way will not do so.
     pub(super) fn close(&mut self) {
-        self.intact &= self.is_at_rest();
+        let at = self.logged;
+        self.demand(self.is_at_rest(), || {
+            format!("behind byte {at} a stream was still on its way at the end")
+        });
     }
 
-    /// Whether something arrived, and all that did is what was written, stream by stream and in sum.
+    /// What went wrong first, if anything did.
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// Whether something arrived, all that did is what was written, stream by stream and in sum, and no stream broke
+    /// that had no reason to.
     pub(crate) fn hash_ok(&self) -> bool {
         let mut all = Blake2s256::new();
         let mut content = vec![0; 1 << 16];
@@ -67,14 +81,18 @@ impl ChainLog {
             all.update(&content[..piece]);
             at += piece as u64;
         }
-        self.intact && self.logged > 0 && all.finalize() == self.hash.clone().finalize()
+        self.fault.is_none() && self.logged > 0 && all.finalize() == self.hash.clone().finalize()
     }
 
     /// Bytes arrived that stand at `offset` of the chain. What had arrived before is compared and skipped.
     fn log(&mut self, offset: u64, bytes: &[u8]) {
         let mut written = vec![0; bytes.len()];
         fill(self.seed, offset, &mut written);
-        self.intact &= written == bytes && offset <= self.logged;
+        let logged = self.logged;
+        self.demand(offset <= logged, || format!("bytes came from {offset} on when {logged} had arrived"));
+        self.demand(written == bytes, || {
+            format!("the bytes from {offset} on are not those that were written")
+        });
         let known = usize::try_from(self.logged.saturating_sub(offset)).unwrap_or(usize::MAX);
         if let Some(fresh) = bytes.get(known..) {
             self.hash.update(fresh);
@@ -92,34 +110,63 @@ impl ChainLog {
 
     /// A stream came to a proper end after `got` of its `length` bytes.
     fn ended(&mut self, got: u64, length: u64) {
-        self.intact &= got == length;
+        self.demand(got == length, || format!("a stream of {length} bytes ended after {got}"));
+    }
+
+    /// A stream broke while the endpoint of whoever was `doing` something with it was in `phase`.
+    fn broke(&mut self, doing: &str, error: &io::Error, phase: Phase) {
+        let at = self.logged;
+        self.demand(may_break(error, phase), || format!("{doing} a stream behind byte {at} failed: {error}"));
+    }
+
+    fn demand(&mut self, holds: bool, fault: impl FnOnce() -> String) {
+        if !holds {
+            self.fault.get_or_insert_with(fault);
+        }
+    }
+}
+
+/// Whether a stream may break so: its session has ended, or the endpoint of one of the applications ends.
+fn may_break(error: &io::Error, phase: Phase) -> bool {
+    let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<StreamError>()) else {
+        return false;
+    };
+    match error {
+        StreamError::Stream(
+            StreamEnd::SessionEnded { .. }
+            | StreamEnd::Reset { code: ENDING }
+            | StreamEnd::StoppedByReader { code: ENDING },
+        ) => true,
+        StreamError::Stopped
+        | StreamError::EndpointFailed(_)
+        // An endpoint that has stopped has forgotten its links, and their streams with them.
+        | StreamError::Stream(StreamEnd::Closing | StreamEnd::NoSuchStream)
+        | StreamError::Link(SendError::Stopped { .. }) => phase == Phase::Ending,
+        _ => false,
     }
 }
 
 /// Writes stream after stream until the endpoint ends or the time is up and the last one has arrived.
-pub(super) async fn write(link: Link, ledger: Arc<Ledger>, mut rng: Rng, mut life: Life) {
-    let seed = ledger.chain().seed;
+pub(super) async fn write(link: Link, ledger: Arc<Ledger>, mut rng: Rng, life: Life) {
     while life.phase() == Phase::Running {
         ledger.chain().under_way = true;
-        let sessions = *life.sessions.borrow_and_update();
-        let offset = ledger.chain().logged();
         let length = LEAST_LENGTH + rng.below(MOST_LENGTH - LEAST_LENGTH);
-        let Ok(mut stream) = link.open_stream().await else { return };
-        // A stream that fails has lost its session: the next begins where the reader's log ends.
-        if write_one(&mut stream, seed, offset, length, &life).await.is_ok() {
-            await_logged(&ledger, offset + length, sessions, &mut life.sessions).await;
+        let outcome = write_next(&link, length, &ledger, &life).await;
+        let mut chain = ledger.chain();
+        chain.under_way = false;
+        if let Err(error) = outcome {
+            chain.broke("writing", &error, life.phase());
         }
-        ledger.chain().under_way = false;
+        // More streams would only hide the reason.
+        if chain.fault.is_some() {
+            return;
+        }
     }
 }
 
-/// What a task of one endpoint must know of it.
+/// What a task of one endpoint must know of it: how far its life has come.
 #[derive(Clone)]
-pub(super) struct Life {
-    pub(super) phase: watch::Receiver<Phase>,
-    /// How many sessions have ended so far.
-    pub(super) sessions: watch::Receiver<u64>,
-}
+pub(super) struct Life(pub(super) watch::Receiver<Phase>);
 
 /// How far an endpoint's life has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,7 +181,35 @@ pub(super) enum Phase {
 
 impl Life {
     pub(super) fn phase(&self) -> Phase {
-        *self.phase.borrow()
+        *self.0.borrow()
+    }
+}
+
+/// Writes a stream that begins where the reader's log ends, and returns when the reader has all of it.
+async fn write_next(link: &Link, length: u64, ledger: &Ledger, life: &Life) -> io::Result<()> {
+    let mut stream = open(link, life).await?;
+    let (seed, offset) = {
+        let chain = ledger.chain();
+        (chain.seed, chain.logged())
+    };
+    write_one(&mut stream, seed, offset, length, life).await?;
+    let answer = stream.read(&mut [0]).await?;
+    let logged = ledger.chain().logged();
+    if answer > 0 || logged < offset + length {
+        return Err(io::Error::other("the reader answered before it had everything"));
+    }
+    Ok(())
+}
+
+/// Opens a stream. When the session is closing, because the peer stops, the next one takes it.
+async fn open(link: &Link, life: &Life) -> io::Result<Stream> {
+    loop {
+        match link.open_stream().await {
+            Err(StreamError::Stream(StreamEnd::Closing)) if life.phase() != Phase::Ending => {
+                tokio::time::sleep(PACE).await;
+            }
+            opened => return Ok(opened?),
+        }
     }
 }
 
@@ -146,7 +221,10 @@ async fn write_one(stream: &mut Stream, seed: u64, offset: u64, length: u64, lif
     while written < length {
         match life.phase() {
             Phase::Running => tokio::time::sleep(PACE).await,
-            Phase::Ending => return Err(io::ErrorKind::Interrupted.into()),
+            Phase::Ending => {
+                stream.reset(ENDING)?;
+                return Err(StreamError::Stopped.into());
+            }
             Phase::Finishing => {}
         }
         let piece = usize::try_from(length - written).unwrap_or(usize::MAX).min(PIECE);
@@ -157,28 +235,26 @@ async fn write_one(stream: &mut Stream, seed: u64, offset: u64, length: u64, lif
     stream.shutdown().await
 }
 
-/// Returns when the reader has logged the chain up to `end`, or the session is over.
-async fn await_logged(ledger: &Ledger, end: u64, before: u64, sessions: &mut watch::Receiver<u64>) {
-    while ledger.chain().logged() < end && *sessions.borrow_and_update() == before {
-        let _ = tokio::time::timeout(PACE, sessions.changed()).await;
-    }
-}
-
 /// Reads stream after stream, in the order in which they were opened, until the endpoint ends.
-pub(super) async fn read(link: Link, ledger: Arc<Ledger>) {
+pub(super) async fn read(link: Link, ledger: Arc<Ledger>, life: Life) {
     // What the last endpoint was reading ended with it.
     ledger.chain().reading = false;
-    while let Ok(mut stream) = link.accept_stream().await {
-        // A stream that fails was cut off with its session; what arrived of it is logged.
+    loop {
+        let mut stream = match link.accept_stream().await {
+            Ok(stream) => stream,
+            Err(error) => return ledger.chain().broke("waiting for", &error.into(), life.phase()),
+        };
         ledger.chain().reading = true;
         let outcome = read_one(&mut stream, &ledger).await;
         ledger.chain().reading = false;
-        if outcome.is_ok() {
-            let _ = stream.shutdown().await;
+        if let Err(error) = outcome {
+            // What arrived of it is logged.
+            ledger.chain().broke("reading", &error, life.phase());
         }
     }
 }
 
+/// Reads a stream to its end and tells the writer.
 async fn read_one(stream: &mut Stream, ledger: &Ledger) -> io::Result<()> {
     let (offset, length) = (stream.read_u64().await?, stream.read_u64().await?);
     let mut buffer = vec![0; 1 << 14];
@@ -187,7 +263,7 @@ async fn read_one(stream: &mut Stream, ledger: &Ledger) -> io::Result<()> {
         let count = stream.read(&mut buffer).await?;
         if count == 0 {
             ledger.chain().ended(got, length);
-            return Ok(());
+            return stream.shutdown().await;
         }
         ledger.chain().log(offset.saturating_add(got), &buffer[..count]);
         got += count as u64;
@@ -210,68 +286,4 @@ pub(super) fn mix(input: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn content(offset: u64, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        fill(5, offset, &mut bytes);
-        bytes
-    }
-
-    #[test]
-    fn a_chain_that_goes_on_where_the_log_ends_is_intact() {
-        let mut log = ChainLog::new(5);
-        log.log(0, &content(0, 1_000));
-        log.log(1_000, &content(1_000, 500));
-        log.ended(1_500, 1_500);
-        assert!(log.hash_ok());
-        assert_eq!(log.logged(), 1_500);
-    }
-
-    #[test]
-    fn bytes_that_come_again_are_compared_and_not_counted() {
-        let mut log = ChainLog::new(5);
-        log.log(0, &content(0, 1_000));
-        log.log(600, &content(600, 900));
-        log.log(700, &content(700, 10));
-        assert!(log.hash_ok());
-        assert_eq!(log.logged(), 1_500);
-    }
-
-    #[test]
-    fn a_chain_of_which_nothing_arrived_is_not_intact() {
-        assert!(!ChainLog::new(5).hash_ok());
-    }
-
-    #[test]
-    fn a_stream_that_was_written_and_did_not_arrive_is_missed() {
-        let mut log = ChainLog::new(5);
-        log.log(0, &content(0, 100));
-        log.ended(100, 100);
-        log.under_way = true;
-        assert!(!log.is_at_rest());
-        log.close();
-        assert!(!log.hash_ok());
-    }
-
-    #[test]
-    fn a_chain_at_rest_is_closed_without_loss() {
-        let mut log = ChainLog::new(5);
-        log.log(0, &content(0, 100));
-        log.close();
-        assert!(log.hash_ok());
-    }
-
-    #[test]
-    fn a_wrong_byte_a_gap_and_a_false_end_are_found() {
-        let mut wrong = ChainLog::new(5);
-        wrong.log(0, &content(1, 100));
-        let mut gap = ChainLog::new(5);
-        gap.log(8, &content(8, 100));
-        let mut end = ChainLog::new(5);
-        end.log(0, &content(0, 100));
-        end.ended(100, 200);
-        assert_eq!([wrong, gap, end].map(|log| log.hash_ok()), [false; 3]);
-    }
-}
+mod tests;

@@ -17,6 +17,9 @@ const MOST_DOUBT: Duration = Duration::from_secs(1);
 /// Arrivals of numbers beyond this are damage, not messages: ten hours at 500 a second.
 pub(super) const MOST_MESSAGES: u64 = 18_000_000;
 
+/// The first complaints tell what went wrong; later ones tend to follow from them.
+const MOST_COMPLAINTS: usize = 8;
+
 /// What a sender was told of a message in the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
@@ -34,6 +37,8 @@ pub(crate) struct Ledger {
     flows: [Mutex<Flow>; 2],
     disruptions: Mutex<Vec<Disruption>>,
     chain: Mutex<ChainLog>,
+    /// What no application should have met, in words.
+    complaints: Mutex<Vec<String>>,
 }
 
 /// What the logs are dated by: the time since they began, or what a test says.
@@ -122,6 +127,7 @@ impl Ledger {
             flows: [Mutex::default(), Mutex::default()],
             disruptions: Mutex::default(),
             chain: Mutex::new(ChainLog::new(seed)),
+            complaints: Mutex::default(),
         }
     }
 
@@ -162,6 +168,14 @@ impl Ledger {
     /// How many messages of `side` have no verdict yet.
     pub(crate) fn undecided(&self, side: Side) -> u64 {
         self.tally(side).waiting()
+    }
+
+    /// An application met with something that must not happen: the run has failed.
+    pub(crate) fn complain(&self, what: String) {
+        let mut complaints = lock(&self.complaints);
+        if complaints.len() < MOST_COMPLAINTS {
+            complaints.push(what);
+        }
     }
 
     /// The log of the chain of streams.
@@ -225,13 +239,15 @@ impl Ledger {
             .collect();
         let stream = {
             let chain = self.chain();
-            Stream { bytes: chain.logged(), hash_ok: chain.hash_ok() }
+            let fault = chain.fault().map(str::to_owned);
+            Stream { bytes: chain.logged(), hash_ok: chain.hash_ok(), fault }
         };
         let mut report = Report::new(seed, seconds, stream);
         for side in Side::BOTH {
             report.add(&self.flow(side).judge(&restarts));
         }
         report.add_disruptions(&disruptions);
+        report.add_complaints(&lock(&self.complaints));
         report
     }
 

@@ -39,10 +39,10 @@ pub(crate) struct Report {
     pub(crate) out_of_order: u64,
     /// Verdicts that the other application's log contradicts.
     pub(crate) false_verdicts: u64,
-    /// How often each thing was done and had ended before the traffic did. A restart counts under
-    /// `restart` and under its manner, a long cut under `cut` and `cut_over_5s`.
+    /// How often each thing was done and had ended before the traffic did, also if that is never. A restart counts
+    /// under `restart` and under its manner, a long cut under `cut` and `cut_over_5s`.
     pub(crate) disruptions: BTreeMap<&'static str, u64>,
-    /// One sample for each disruption and direction.
+    /// One sample for each disruption and direction; every kind is there.
     pub(crate) recovery_ms: BTreeMap<&'static str, Recovery>,
     /// The chain of byte streams.
     pub(crate) stream: Stream,
@@ -57,6 +57,9 @@ pub(crate) struct Report {
     /// Directions in which messages did not flow again, of disruptions that were over.
     #[serde(skip)]
     never_recovered: u64,
+    /// What the applications met with that must not happen.
+    #[serde(skip)]
+    complaints: Vec<String>,
 }
 
 /// What one direction's logs say.
@@ -68,7 +71,8 @@ pub(super) struct Direction {
     pub(super) unexplained: u64,
 }
 
-/// How long it took until messages flowed again, in milliseconds; nothing where nothing was seen.
+/// How long it took until messages flowed again, in milliseconds; `null` where nothing was seen, since 0 would say that
+/// it took no time.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Recovery {
     /// How many samples there are.
@@ -82,12 +86,15 @@ pub(crate) struct Recovery {
 }
 
 /// What arrived of the chain of byte streams.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Stream {
     /// Bytes that the receiving application logged.
     pub(crate) bytes: u64,
-    /// Whether they are exactly what was written.
+    /// Whether they are exactly what was written, and no stream broke that had no reason to.
     pub(crate) hash_ok: bool,
+    /// What went wrong first, as far as it has a name.
+    #[serde(skip)]
+    pub(crate) fault: Option<String>,
 }
 
 impl Report {
@@ -105,13 +112,14 @@ impl Report {
             duplicated: 0,
             out_of_order: 0,
             false_verdicts: 0,
-            disruptions: BTreeMap::new(),
-            recovery_ms: BTreeMap::new(),
+            disruptions: names().chain(FINER).map(|name| (name, 0)).collect(),
+            recovery_ms: names().map(|name| (name, Recovery::default())).collect(),
             stream,
             without_verdict: 0,
             silent: 0,
             never_over: 0,
             never_recovered: 0,
+            complaints: Vec::new(),
         }
     }
 
@@ -145,7 +153,11 @@ impl Report {
             self.never_recovered += disruption.recovery.iter().filter(|seen| seen.is_none()).count() as u64;
             samples.entry(disruption.kind.name()).or_default().extend(recoveries);
         }
-        self.recovery_ms = samples.into_iter().map(|(name, samples)| (name, Recovery::of(samples))).collect();
+        self.recovery_ms.extend(samples.into_iter().map(|(name, samples)| (name, Recovery::of(samples))));
+    }
+
+    pub(super) fn add_complaints(&mut self, complaints: &[String]) {
+        self.complaints.extend_from_slice(complaints);
     }
 
     /// The result in words.
@@ -184,6 +196,9 @@ impl Report {
     fn write_recoveries(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "\n{:<15}{:>5}{:>10}{:>10}{:>10}", "flowing again", "n", "median", "p99", "longest")?;
         for (kind, Recovery { n, p50, p99, max }) in &self.recovery_ms {
+            if self.disruptions.get(kind) == Some(&0) {
+                continue;
+            }
             let [p50, p99, max] =
                 [p50, p99, max].map(|time| time.map_or("never".to_owned(), |time| format!("{time:.0} ms")));
             writeln!(out, "{kind:<15}{n:>5}{p50:>10}{p99:>10}{max:>10}")?;
@@ -193,7 +208,7 @@ impl Report {
 
     /// Why the run failed, a sentence each; none if it passed.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+        let mut faults = self.complaints.clone();
         let mut must_be_zero = |count: u64, what: &str| {
             if count > 0 {
                 faults.push(format!("{count} {what}"));
@@ -212,23 +227,42 @@ impl Report {
         if self.unknown * 100 > self.accepted * MOST_UNKNOWN_PERCENT {
             faults.push(format!("{} of {} messages are in doubt", self.unknown, self.accepted));
         }
-        match self.stream {
-            Stream { bytes: 0, .. } => faults.push("no byte of the streams arrived".to_owned()),
-            Stream { hash_ok: false, .. } => {
-                faults.push("what arrived of the streams is not what was written".to_owned());
-            }
-            Stream { hash_ok: true, .. } => {}
-        }
+        faults.extend(self.stream.fault_in_words());
         faults
     }
 }
 
+impl Stream {
+    /// What went wrong, if anything did.
+    fn fault_in_words(&self) -> Option<String> {
+        match self {
+            Self { fault: Some(fault), .. } => Some(fault.clone()),
+            Self { bytes: 0, .. } => Some("no byte of the streams arrived".to_owned()),
+            Self { hash_ok: false, .. } => {
+                Some("what arrived of the streams is not what was written".to_owned())
+            }
+            Self { hash_ok: true, .. } => None,
+        }
+    }
+}
+
+/// The names under which everything is counted.
+fn names() -> impl Iterator<Item = &'static str> {
+    Kind::ALL.into_iter().map(Kind::name)
+}
+
+/// The second names under which some of it is.
+const FINER: [&str; 3] = [CUT_OVER_5S, RESTART_ABRUPT, RESTART_GRACEFUL];
+const CUT_OVER_5S: &str = "cut_over_5s";
+const RESTART_ABRUPT: &str = "restart_abrupt";
+const RESTART_GRACEFUL: &str = "restart_graceful";
+
 /// The second name under which a disruption is counted, if it has one.
 fn finer(kind: Kind, lasted: Duration) -> Option<&'static str> {
     match kind {
-        Kind::Cut if lasted > Duration::from_secs(5) => Some("cut_over_5s"),
-        Kind::RestartAbrupt => Some("restart_abrupt"),
-        Kind::RestartGraceful => Some("restart_graceful"),
+        Kind::Cut if lasted > Duration::from_secs(5) => Some(CUT_OVER_5S),
+        Kind::RestartAbrupt => Some(RESTART_ABRUPT),
+        Kind::RestartGraceful => Some(RESTART_GRACEFUL),
         Kind::Cut | Kind::Rebind | Kind::CrossingDial | Kind::Replace | Kind::Socket | Kind::Sleep => None,
     }
 }
@@ -253,6 +287,8 @@ fn percentile(sorted: &[Duration], percent: usize) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -274,6 +310,10 @@ mod tests {
         Disruption { kind, side, began_at, passes_at, recovery, waiting: 0 }
     }
 
+    fn stream(bytes: u64, hash_ok: bool) -> Stream {
+        Stream { bytes, hash_ok, fault: None }
+    }
+
     fn faults(accepted: [u64; 2], disruptions: &[Disruption], stream: Stream) -> String {
         let mut report = Report::new(7, 45, stream);
         for accepted in accepted {
@@ -286,23 +326,27 @@ mod tests {
 
     #[test]
     fn a_run_in_which_nothing_happened_does_not_pass() {
-        let whole = Stream { bytes: 3, hash_ok: true };
+        let whole = || stream(3, true);
         let (later, recovered) = (Some(Duration::from_secs(2)), Some(Duration::from_millis(30)));
         let over = disruption(later, [recovered; 2]);
-        assert_eq!(faults([9, 9], &[over], whole), "");
-        assert_eq!(faults([9, 0], &[], whole), "1 directions took no message at all");
-        assert_eq!(faults([9, 9], &[disruption(None, [None; 2])], whole), "1 disruptions were never over");
+        assert_eq!(faults([9, 9], &[over], whole()), "");
+        assert_eq!(faults([9, 0], &[], whole()), "1 directions took no message at all");
+        assert_eq!(faults([9, 9], &[disruption(None, [None; 2])], whole()), "1 disruptions were never over");
         let one_way = disruption(later, [recovered, None]);
-        assert_eq!(faults([9, 9], &[one_way], whole), "1 times messages did not flow again in one direction");
-        let nothing = Stream { bytes: 0, hash_ok: false };
-        assert_eq!(faults([9, 9], &[], nothing), "no byte of the streams arrived");
-        let damaged = Stream { bytes: 3, hash_ok: false };
+        assert_eq!(
+            faults([9, 9], &[one_way], whole()),
+            "1 times messages did not flow again in one direction"
+        );
+        assert_eq!(faults([9, 9], &[], stream(0, false)), "no byte of the streams arrived");
+        let damaged = stream(3, false);
         assert_eq!(faults([9, 9], &[], damaged), "what arrived of the streams is not what was written");
+        let broken = Stream { fault: Some("reading a stream failed".to_owned()), ..stream(3, false) };
+        assert_eq!(faults([9, 9], &[], broken), "reading a stream failed");
     }
 
     #[test]
     fn the_object_has_the_promised_fields_in_order() {
-        let report = Report::new(7, 45, Stream { bytes: 3, hash_ok: true });
+        let report = Report::new(7, 45, stream(3, true));
         let text = serde_json::to_string(&report).unwrap();
         let names = [
             "v",
@@ -324,5 +368,51 @@ mod tests {
         ];
         let places: Vec<_> = names.iter().map(|name| text.find(&format!("\"{name}\":")).unwrap()).collect();
         assert!(places.is_sorted(), "{text}");
+    }
+
+    fn object(disruptions: &[Disruption]) -> Value {
+        let mut report = Report::new(7, 45, stream(3, true));
+        report.add_disruptions(disruptions);
+        serde_json::to_value(report).unwrap()
+    }
+
+    fn keys(object: &Value) -> Vec<&str> {
+        object.as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn every_kind_is_there_whether_it_occurred_or_not() {
+        let later = Some(Duration::from_secs(8));
+        let cut = [disruption(later, [Some(Duration::from_millis(30)); 2])];
+        for (object, cuts) in [(object(&[]), 0), (object(&cut), 1)] {
+            let kinds = ["crossing_dial", "cut", "rebind", "replace", "restart", "sleep", "socket"];
+            assert_eq!(keys(&object["recovery_ms"]), kinds);
+            let mut counted =
+                [&kinds as &[&str], &["cut_over_5s", "restart_abrupt", "restart_graceful"]].concat();
+            counted.sort_unstable();
+            assert_eq!(keys(&object["disruptions"]), counted);
+            assert_eq!(keys(&object["stream"]), ["bytes", "hash_ok"]);
+            assert_eq!(
+                (&object["disruptions"]["cut"], &object["disruptions"]["cut_over_5s"]),
+                (&json!(cuts), &json!(cuts))
+            );
+            assert_eq!(object["disruptions"]["sleep"], 0);
+            assert_eq!(
+                object["recovery_ms"]["sleep"],
+                json!({"n": 0, "p50": null, "p99": null, "max": null})
+            );
+        }
+        let seen = json!({"n": 2, "p50": 30.0, "p99": 30.0, "max": 30.0});
+        assert_eq!(object(&cut)["recovery_ms"]["cut"], seen);
+    }
+
+    #[test]
+    fn people_are_told_only_of_what_occurred() {
+        let mut report = Report::new(7, 45, stream(3, true));
+        report.add_disruptions(&[disruption(Some(Duration::from_secs(2)), [None; 2])]);
+        let mut text = Vec::new();
+        report.write_words(&mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("\ncut ") && text.contains("never") && !text.contains("\nsleep "), "{text}");
     }
 }

@@ -48,6 +48,18 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Cut,
+        Self::Rebind,
+        Self::CrossingDial,
+        Self::Replace,
+        Self::Socket,
+        Self::RestartAbrupt,
+        Self::RestartGraceful,
+        Self::Sleep,
+    ];
+
     /// The name under which it is counted.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -237,23 +249,12 @@ mod tests {
         steps.iter().filter(|step| step.kind == kind).count()
     }
 
-    const KINDS: [Kind; 8] = [
-        Kind::Cut,
-        Kind::Rebind,
-        Kind::CrossingDial,
-        Kind::Replace,
-        Kind::Socket,
-        Kind::RestartAbrupt,
-        Kind::RestartGraceful,
-        Kind::Sleep,
-    ];
-
     #[test]
     fn every_kind_comes_twice_in_45_and_60_seconds() {
         for seconds in [45, 60] {
             for seed in 0..500 {
                 let steps = draw(seed, Duration::from_secs(seconds));
-                for kind in KINDS {
+                for kind in Kind::ALL {
                     assert!(count(&steps, kind) >= 2, "seed {seed}, {seconds} s: {kind:?}");
                 }
                 let long = steps.iter().filter(|s| s.kind == Kind::Cut && s.lasts > Duration::from_secs(5));

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::Side;
 use super::script::seeded;
+use crate::output::say;
 
 /// One packet in so many is lost.
 const LOSS_ONE_IN: u64 = 200;
@@ -66,7 +67,10 @@ impl Shim {
         });
         thread::Builder::new().name("shim".to_owned()).spawn(move || {
             let [there, back] = forward;
-            runtime.block_on(async { tokio::join!(there.run(), back.run()) })
+            // Both run as long as the process does, unless a new front cannot be listened to.
+            if let Err(error) = runtime.block_on(async { tokio::try_join!(there.run(), back.run()) }) {
+                say(format!("the network of the demonstration broke: {error}"));
+            }
         })?;
         Ok(Self { shared, fronts: [alice, bob] })
     }

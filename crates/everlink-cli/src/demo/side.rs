@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use everlink::{Config, Endpoint, Identity, ItemKind, Link, PeerId, Receipt, Verdict};
+use everlink::{Config, Endpoint, Identity, Item, ItemKind, Link, PeerId, Receipt, SendError, Verdict};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -166,8 +166,7 @@ impl Incarnation {
         let link = endpoint.link(setup.peer);
         endpoint.add_addresses(setup.peer, &[setup.shim.address_for(setup.side)?]);
         let (phase, phases) = watch::channel(Phase::Running);
-        let (session_ended, sessions) = watch::channel(0);
-        let life = Life { phase: phases, sessions };
+        let life = Life(phases);
         let mut tasks = vec![
             tokio::spawn(send(link.clone(), setup.side, setup.seed, Arc::clone(&setup.ledger), life.clone())),
             tokio::spawn(receive(
@@ -175,7 +174,7 @@ impl Incarnation {
                 setup.side,
                 setup.seed,
                 Arc::clone(&setup.ledger),
-                session_ended,
+                life.clone(),
             )),
         ];
         let ledger = Arc::clone(&setup.ledger);
@@ -184,7 +183,7 @@ impl Incarnation {
                 let lengths = seeded(setup.seed ^ ledger.chain().logged(), b"chain");
                 tokio::spawn(chain::write(link.clone(), ledger, lengths, life))
             }
-            Side::Bob => tokio::spawn(chain::read(link.clone(), ledger)),
+            Side::Bob => tokio::spawn(chain::read(link.clone(), ledger, life)),
         });
         Ok(Self { endpoint, link, socket, phase, tasks })
     }
@@ -215,29 +214,34 @@ impl Incarnation {
         self.phase.send_replace(Phase::Ending);
         if abruptly {
             self.endpoint.abort();
-        } else {
-            // What could not be delivered shows in the receipts.
-            let _ = self.endpoint.stop().await;
+        } else if let Err(failure) = self.endpoint.stop().await {
+            setup.ledger.complain(format!("{} could not stop: {failure}", setup.side));
         }
+        // What could not be delivered shows in the receipts.
         let patience = Instant::now() + VERDICTS_AFTER_END;
         while setup.ledger.undecided(setup.side) > 0 && Instant::now() < patience {
             sleep(PACE).await;
         }
-        self.tasks.iter().for_each(JoinHandle::abort);
+        for task in self.tasks {
+            task.abort();
+            if task.await.is_err_and(|error| error.is_panic()) {
+                setup.ledger.complain(format!("the application of {} panicked", setup.side));
+            }
+        }
     }
 }
 
 /// Sends what the last endpoint still held under its old numbers, and then new messages at the pace.
 async fn send(link: Link, side: Side, seed: u64, ledger: Arc<Ledger>, life: Life) {
     for number in ledger.held(side) {
-        if !send_one(&link, side, seed, number, &ledger).await {
+        if !send_one(&link, side, seed, number, &ledger, &life).await {
             return;
         }
     }
     let mut pace = Pace::new();
     while life.phase() == Phase::Running {
         for _ in 0..pace.next().await {
-            if !send_one(&link, side, seed, ledger.next_number(side), &ledger).await {
+            if !send_one(&link, side, seed, ledger.next_number(side), &ledger, &life).await {
                 return;
             }
         }
@@ -275,10 +279,26 @@ impl Pace {
     }
 }
 
-/// Whether the endpoint took the message.
-async fn send_one(link: &Link, side: Side, seed: u64, number: u64, ledger: &Arc<Ledger>) -> bool {
+/// Whether the endpoint took the message, as it has to until it ends.
+async fn send_one(
+    link: &Link,
+    side: Side,
+    seed: u64,
+    number: u64,
+    ledger: &Arc<Ledger>,
+    life: &Life,
+) -> bool {
     let body = message(seed, side, number);
-    let Ok(receipt) = link.message(body).channel(CHANNEL).processed().send().await else { return false };
+    let receipt = match link.message(body).channel(CHANNEL).processed().send().await {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            let over = matches!(error, SendError::Stopped { .. } | SendError::EndpointFailed { .. });
+            if !over || life.phase() != Phase::Ending {
+                ledger.complain(format!("{side} could not send message {number}: {error}"));
+            }
+            return false;
+        }
+    };
     ledger.accepted(side, number);
     tokio::spawn(write_down_verdict(receipt, side, number, Arc::clone(ledger)));
     true
@@ -289,30 +309,31 @@ async fn write_down_verdict(receipt: Receipt, side: Side, number: u64, ledger: A
         Ok(Verdict::Processed) => Fate::Delivered,
         Ok(Verdict::NotDelivered(_)) => Fate::NotDelivered,
         // Whether the other application is done with it was asked, and is not known.
-        _ => Fate::Unknown,
+        Ok(Verdict::Delivered | Verdict::Unknown(_)) => Fate::Unknown,
+        // Even an endpoint that was torn down owes a verdict.
+        Err(error) => {
+            return ledger.complain(format!("{side} got no verdict on message {number}: {error}"));
+        }
     };
     ledger.settled(side, number, fate);
 }
 
 /// Writes down what arrives and only then says that it is done.
-async fn receive(
-    endpoint: Endpoint,
-    side: Side,
-    seed: u64,
-    ledger: Arc<Ledger>,
-    sessions: watch::Sender<u64>,
-) {
-    while let Ok(item) = endpoint.recv().await {
-        match item.kind {
-            ItemKind::Message(mut message) => {
+async fn receive(endpoint: Endpoint, side: Side, seed: u64, ledger: Arc<Ledger>, life: Life) {
+    let error = loop {
+        match endpoint.recv().await {
+            Ok(Item { kind: ItemKind::Message(mut message), .. }) => {
                 if let Some(number) = number_of(seed, side.other(), &message.body) {
                     ledger.received(side.other(), number);
                 }
                 message.done();
             }
-            ItemKind::SessionEnded(_) => sessions.send_modify(|ended| *ended += 1),
-            _ => {}
+            Ok(_) => {}
+            Err(error) => break error,
         }
+    };
+    if life.phase() != Phase::Ending {
+        ledger.complain(format!("{side} could not receive: {error}"));
     }
 }
 
