@@ -46,6 +46,8 @@ struct Seen {
     partners: Vec<(Micros, u32)>,
     /// When it was last looked at which process that is.
     partner_seen: Option<Micros>,
+    /// The half of the last process that was found to have one that the link means.
+    partner_half: Option<[u8; 16]>,
     untold: Option<Untold>,
     ends: Ends,
 }

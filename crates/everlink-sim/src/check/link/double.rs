@@ -72,8 +72,12 @@ impl Links {
         let seen = self.seen.entry(sight.key()).or_default();
         // A change came at some moment since the last look.
         let looked_before = seen.partner_seen.unwrap_or(at);
-        if view.theirs.is_none() || partner.is_some() {
+        // The first look at a half that is nobody's any more tells nothing of when it came.
+        if partner.is_some() || view.theirs.is_none() || view.theirs == seen.partner_half {
             seen.partner_seen = Some(at);
+        }
+        if partner.is_some() {
+            seen.partner_half = view.theirs;
         }
         if view.theirs.is_none() {
             seen.partner = None;
