@@ -34,6 +34,8 @@ pub(crate) struct Observer {
     pub(crate) trace: Trace,
     /// Until when each process may keep silent towards a peer that refused it.
     pub(crate) refused: BTreeMap<(u32, usize), Micros>,
+    /// How many packets met no connection any more, by the machines of receiver and sender. Copies do not count.
+    pub(crate) strays: BTreeMap<(usize, usize), u64>,
 }
 
 impl Observer {
@@ -55,6 +57,7 @@ impl Observer {
             tables: Tables::of(small),
             trace: Trace::new(lines),
             refused: BTreeMap::new(),
+            strays: BTreeMap::new(),
         }
     }
 
@@ -92,6 +95,11 @@ impl Observer {
         if self.abuse.check_work(at, process, message, work, &mut self.findings) {
             self.marks.pass("message 1 repeated to a slot");
         }
+    }
+
+    /// A packet that its sender sent met no connection.
+    pub(crate) fn on_stray(&mut self, receiver: usize, sender: usize) {
+        *self.strays.entry((receiver, sender)).or_default() += 1;
     }
 
     /// A process has computed so many handshakes as their responder.

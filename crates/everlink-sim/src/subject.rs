@@ -332,6 +332,11 @@ pub(crate) fn begun(endpoint: &Endpoint) -> u64 {
     endpoint.stats().attempts
 }
 
+/// How many packets met no connection: an endpoint has dropped theirs, or never had it.
+pub(crate) fn strays(endpoint: &Endpoint) -> u64 {
+    endpoint.stats().drops.get(&DropReason::UnknownId).copied().unwrap_or_default()
+}
+
 /// The rows of the table of a link's life that are edges, by the names under which they are counted.
 pub(crate) fn declared_edges() -> Vec<String> {
     let pairs = LinkState::ALL.into_iter().flat_map(|state| Fact::ALL.map(|fact| (state, fact)));

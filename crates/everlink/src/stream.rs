@@ -91,7 +91,7 @@ impl ReadHalf {
         buf: &mut [u8],
     ) -> Poll<Result<usize, StreamError>> {
         let Held { peer, id, .. } = *self.held;
-        match turn.core.read_stream(turn.now, peer, id, buf)? {
+        match turn.core.read_stream(turn.now, peer, id, buf).map_err(|error| why(error, turn))? {
             Read::Bytes(count) => Poll::Ready(Ok(count)),
             Read::End => Poll::Ready(Ok(0)),
             Read::Blocked if turn.is_over() => Poll::Ready(Err(StreamError::Stopped)),
@@ -162,7 +162,7 @@ impl WriteHalf {
         bytes: &[u8],
     ) -> Poll<Result<usize, StreamError>> {
         let Held { peer, id, .. } = *self.held;
-        match turn.core.write_stream(turn.now, peer, id, bytes)? {
+        match turn.core.write_stream(turn.now, peer, id, bytes).map_err(|error| why(error, turn))? {
             0 if turn.is_over() => Poll::Ready(Err(StreamError::Stopped)),
             0 => {
                 let waits = turn.waits.peer(peer).streams.entry(id).or_default();
@@ -244,7 +244,15 @@ impl Held {
         &self,
         f: impl FnOnce(&mut Turn<'_>, PeerId, StreamId) -> Result<R, everlink_proto::StreamError>,
     ) -> Result<R, StreamError> {
-        Ok(self.shared.turn(|turn| f(turn, self.peer, self.id))??)
+        self.shared.turn(|turn| f(turn, self.peer, self.id).map_err(|error| why(error, turn)))?
+    }
+}
+
+/// What the core's answer means here: an endpoint that stops forgets its links, and their streams with them.
+fn why(error: everlink_proto::StreamError, turn: &Turn<'_>) -> StreamError {
+    match error {
+        everlink_proto::StreamError::NoSuchStream if turn.is_ending() => StreamError::Stopped,
+        error => error.into(),
     }
 }
 

@@ -91,6 +91,21 @@ async fn a_stream_says_that_its_session_ended() {
 }
 
 #[tokio::test]
+async fn a_stream_says_that_its_own_endpoint_was_stopped() {
+    let (a, b) = pair().await;
+    let mut ours = a.link(b.peer_id()).open_stream().await.unwrap();
+    ours.write_all(b"hello").await.unwrap();
+    let _theirs = b.link(a.peer_id()).accept_stream().await.unwrap();
+    a.stop().await.unwrap();
+    for error in
+        [ours.write_all(b"more").await.unwrap_err(), ours.read_to_end(&mut Vec::new()).await.unwrap_err()]
+    {
+        assert_eq!(*cause(&error), StreamError::Stopped);
+    }
+    assert_eq!(ours.finish(), Err(StreamError::Stopped));
+}
+
+#[tokio::test]
 async fn a_slow_reader_makes_its_writer_wait() {
     let (a, b) = pair().await;
     let mut ours = a.link(b.peer_id()).open_stream().await.unwrap();

@@ -3,15 +3,15 @@
 //! A stream ends with its session. The chain goes on: the writer opens the next stream at the offset up to which
 //! the reading application has logged the bytes. Every stream begins with that offset and its own length, so
 //! that the reader can tell a stream that was cut off from one that ended. The reader answers the end of a stream that
-//! it has read whole by ending its own direction, for which the writer waits. A stream may break with its session, or
-//! when an application's own endpoint ends, and the error has to say so: any other is a fault of the chain.
+//! it has read whole by ending its own direction, for which the writer waits. A stream may break when the endpoint of
+//! one application ends, and the error has to say so: any other is a fault of the chain.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use blake2::{Blake2s256, Digest};
-use everlink::{Link, SendError, Stream, StreamEnd, StreamError};
+use everlink::{CloseCode, EndReason, Link, SendError, Stream, StreamEnd, StreamError};
 use everlink_proto::rng::Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -126,21 +126,23 @@ impl ChainLog {
     }
 }
 
-/// Whether a stream may break so: its session has ended, or the endpoint of one of the applications ends.
+/// Whether a stream may break so: the endpoint of one of the applications has ended, or ends.
 fn may_break(error: &io::Error, phase: Phase) -> bool {
     let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<StreamError>()) else {
         return false;
     };
     match error {
-        StreamError::Stream(
-            StreamEnd::SessionEnded { .. }
-            | StreamEnd::Reset { code: ENDING }
-            | StreamEnd::StoppedByReader { code: ENDING },
-        ) => true,
+        StreamError::Stream(StreamEnd::Reset { code: ENDING }) => true,
+        StreamError::Stream(StreamEnd::SessionEnded { reason, .. }) => match reason {
+            EndReason::PeerRestarted | EndReason::ClosedByPeer { code: CloseCode::Stopped, .. } => true,
+            EndReason::ClosedHere | EndReason::CloseUnconfirmed | EndReason::EndpointFailed => {
+                phase == Phase::Ending
+            }
+            _ => false,
+        },
         StreamError::Stopped
         | StreamError::EndpointFailed(_)
-        // An endpoint that has stopped has forgotten its links, and their streams with them.
-        | StreamError::Stream(StreamEnd::Closing | StreamEnd::NoSuchStream)
+        | StreamError::Stream(StreamEnd::Closing)
         | StreamError::Link(SendError::Stopped { .. }) => phase == Phase::Ending,
         _ => false,
     }

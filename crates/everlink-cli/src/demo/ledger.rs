@@ -7,6 +7,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use everlink::{CloseCode, EndReason};
+
 use super::Side;
 use super::chain::ChainLog;
 use super::report::{Direction, Report, Stream};
@@ -37,6 +39,10 @@ pub(crate) struct Ledger {
     flows: [Mutex<Flow>; 2],
     disruptions: Mutex<Vec<Disruption>>,
     chain: Mutex<ChainLog>,
+    /// By side, how often its application was told that its session ended though it had not ended it.
+    ends: Mutex<[u64; 2]>,
+    /// By side, the endpoints that ended for good.
+    left: Mutex<[u64; 2]>,
     /// What no application should have met, in words.
     complaints: Mutex<Vec<String>>,
 }
@@ -127,6 +133,8 @@ impl Ledger {
             flows: [Mutex::default(), Mutex::default()],
             disruptions: Mutex::default(),
             chain: Mutex::new(ChainLog::new(seed)),
+            ends: Mutex::default(),
+            left: Mutex::default(),
             complaints: Mutex::default(),
         }
     }
@@ -176,6 +184,39 @@ impl Ledger {
         if complaints.len() < MOST_COMPLAINTS {
             complaints.push(what);
         }
+    }
+
+    /// The application of `side` is told that its session ended, which it did not ask for. That may be once for each
+    /// endpoint of the peer's that ended.
+    pub(crate) fn session_ended(&self, side: Side, reason: EndReason) {
+        let told = {
+            let mut ends = lock(&self.ends);
+            ends[side.index()] += 1;
+            ends[side.index()]
+        };
+        let due = self.ended_processes(side.other());
+        let peer = side.other();
+        let stopped = matches!(reason, EndReason::ClosedByPeer { code: CloseCode::Stopped, .. });
+        if !stopped && reason != EndReason::PeerRestarted {
+            self.complain(format!("the session of {side} ended though {peer} had not: {reason}"));
+        } else if told > due {
+            self.complain(format!(
+                "{side} was told of {told} ends of {peer}, of which there were {due}: {reason}"
+            ));
+        }
+    }
+
+    /// The application of `side` ends its endpoint for good.
+    pub(crate) fn ends(&self, side: Side) {
+        lock(&self.left)[side.index()] += 1;
+    }
+
+    /// How many endpoints of `side` have ended, or are about to.
+    fn ended_processes(&self, side: Side) -> u64 {
+        let is_restart = |kind| matches!(kind, Kind::RestartAbrupt | Kind::RestartGraceful);
+        let disruptions = lock(&self.disruptions);
+        let restarts = disruptions.iter().filter(|one| one.side == side && is_restart(one.kind)).count();
+        restarts as u64 + lock(&self.left)[side.index()]
     }
 
     /// The log of the chain of streams.

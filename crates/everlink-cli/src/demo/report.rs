@@ -182,7 +182,8 @@ impl Report {
         };
         let share = self.unknown as f64 * 100.0 / self.accepted.max(1) as f64;
         writeln!(out, "{} in doubt ({share:.2} %){explained}", grouped(self.unknown))?;
-        let verdict = if self.stream.hash_ok { "every byte as written" } else { "NOT as written" };
+        let fault = self.stream.fault_in_words();
+        let verdict = fault.as_deref().unwrap_or("every byte as written");
         writeln!(out, "byte stream: {} KiB, {verdict}", grouped(self.stream.bytes >> 10))?;
         self.write_recoveries(out)?;
         let faults = self.faults();

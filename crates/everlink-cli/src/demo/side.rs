@@ -132,6 +132,7 @@ async fn live(
                 back = next;
             }
             Some(Command::End { done }) => {
+                setup.ledger.ends(setup.side);
                 incarnation.end(setup, false).await;
                 let _ = done.send(());
                 return Ok(());
@@ -327,6 +328,10 @@ async fn receive(endpoint: Endpoint, side: Side, seed: u64, ledger: Arc<Ledger>,
                     ledger.received(side.other(), number);
                 }
                 message.done();
+            }
+            // What it ends itself is its own affair.
+            Ok(Item { kind: ItemKind::SessionEnded(reason), .. }) if life.phase() != Phase::Ending => {
+                ledger.session_ended(side, reason);
             }
             Ok(_) => {}
             Err(error) => break error,

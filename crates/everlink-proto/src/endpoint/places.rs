@@ -193,7 +193,8 @@ impl Places {
         let oldest = of_peer.first().copied().filter(|_| of_peer.len() >= MAX_OF_PEER);
         let mut steps = self.forget(of_others.into_iter().chain(oldest));
         if self.places.len() >= self.most {
-            let at = usize::try_from(chance).unwrap_or(0) % self.most.max(1);
+            // Smaller than a number of places is one.
+            let at = usize::try_from(chance % self.most.max(1) as u64).unwrap_or(0);
             // A walk: what made it necessary was a handshake, which took a hundred times as long.
             let one = self.places.keys().nth(at).copied();
             steps.extend(self.forget(one));

@@ -150,9 +150,11 @@ impl Slots {
     /// Drops what is over and returns the ids of the slots.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<ConnectionId> {
         self.halves.handle_timeout(now);
-        let over: Vec<_> =
-            self.by_end.range(..=(now, SlotKey(u64::MAX))).map(|(_, key)| Input::Over(*key)).collect();
-        let steps: Vec<_> = over.into_iter().flat_map(|over| self.places.on(over)).collect();
+        let mut steps = Vec::new();
+        while let Some(&(until, key)) = self.by_end.first().filter(|(until, _)| *until <= now) {
+            self.by_end.remove(&(until, key));
+            steps.extend(self.places.on(Input::Over(key)));
+        }
         self.forget(steps)
     }
 

@@ -382,11 +382,12 @@ impl Streams {
         }
     }
 
-    /// Permits more streams when a quarter of them is over, or when the peer has used up what it may and one is.
+    /// Permits more streams when a quarter of them is over, or one is and the peer may have used up what it may: of
+    /// the last it may have opened, up to a quarter has said nothing yet.
     fn look_at_count(&mut self) {
         let raise = self.peer_over + STREAMS_START - self.peer_permitted;
-        let waits = self.peer_opened == self.peer_permitted;
-        self.count_due |= raise >= STREAMS_START / 4 || (raise > 0 && waits);
+        let may_wait = self.peer_permitted - self.peer_opened <= STREAMS_START / 4;
+        self.count_due |= raise >= STREAMS_START / 4 || (raise > 0 && may_wait);
     }
 
     fn current(&self) -> impl Iterator<Item = (&StreamId, &Stream)> {

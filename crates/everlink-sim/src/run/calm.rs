@@ -78,6 +78,7 @@ fn cross(world: &mut World, (one, other): (usize, usize)) {
 /// C5: connections take over while messages are on their way. It says nothing if a buffer was full.
 fn replace(world: &mut World, pairs: &[(usize, usize)]) {
     let (dropped, before) = (dropped(world), lost(world, pairs));
+    let strayed: Vec<_> = pairs.iter().map(|pair| (*pair, strays(world, *pair))).collect();
     let mut after = before.clone();
     go_on(world);
     for step in 0..STEPS {
@@ -101,6 +102,13 @@ fn replace(world: &mut World, pairs: &[(usize, usize)]) {
             if more > 0 {
                 let text = format!("process {process} lost {more} packets on a network that loses none");
                 world.observer.findings.complain("C5", world.now, pairs[0], text);
+            }
+        }
+        for (pair, before) in strayed {
+            let more = strays(world, pair) - before;
+            if more > 0 {
+                let text = format!("connections were dropped on which {more} packets were still to come");
+                world.observer.findings.complain("C5", world.now, pair, text);
             }
         }
     }
@@ -141,6 +149,11 @@ fn lost(world: &mut World, pairs: &[(usize, usize)]) -> Lost {
         sight.view.connections.iter().map(|one| ((sight.process.number, one.hash), one.lost))
     });
     all.collect()
+}
+
+/// How many packets between two machines met no connection.
+fn strays(world: &World, (one, other): (usize, usize)) -> u64 {
+    [(one, other), (other, one)].iter().map(|way| world.observer.strays.get(way).copied().unwrap_or(0)).sum()
 }
 
 #[cfg(test)]

@@ -49,9 +49,12 @@ impl World {
         self.observer.ledger.set_scene(self.now, Some(kind));
         let message = (kind == Kind::Message1 && named).then(|| subject::mac1(&parcel.bytes)).flatten();
         if let Some((turn, _)) = self.turn(number) {
-            let before = subject::work(turn.endpoint);
+            let (before, strays) = (subject::work(turn.endpoint), subject::strays(turn.endpoint));
             turn.endpoint.handle_datagram(turn.now, from, &mut parcel.bytes);
             turn.observer.on_handled(turn.at, turn.process, message, [before, subject::work(turn.endpoint)]);
+            if origin == Origin::Genuine && subject::strays(turn.endpoint) > strays {
+                turn.observer.on_stray(number, parcel.sender);
+            }
         }
         self.observer.ledger.set_scene(self.now, None);
         let forged = before.is_some();

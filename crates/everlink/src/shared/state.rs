@@ -78,6 +78,11 @@ impl Turn<'_> {
         matches!(self.life, Life::Said | Life::Stopped | Life::Failed(_))
     }
 
+    /// It was asked to stop, or is over.
+    pub(crate) fn is_ending(&self) -> bool {
+        *self.life != Life::Running
+    }
+
     /// All is said and sent, and the socket is closed.
     pub(crate) fn has_stopped(&self) -> bool {
         *self.life == Life::Stopped

@@ -1,4 +1,4 @@
-use everlink::{EndReason, Endpoint, EndpointFailed, FailureCause};
+use everlink::{Endpoint, EndpointFailed, FailureCause};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -79,21 +79,42 @@ fn breaks(error: impl Into<io::Error>, phase: Phase) -> bool {
 
 #[test]
 fn a_stream_may_break_with_its_session() {
-    let ended = StreamEnd::SessionEnded { reason: EndReason::PeerRestarted, acked: 7 };
+    let stopped = EndReason::ClosedByPeer { code: CloseCode::Stopped, application: 0 };
     for phase in [Phase::Running, Phase::Ending, Phase::Finishing] {
-        assert!(!breaks(StreamError::Stream(ended), phase));
-        for end in [StreamEnd::Reset { code: ENDING }, StreamEnd::StoppedByReader { code: ENDING }] {
+        for end in [ended(EndReason::PeerRestarted), ended(stopped), StreamEnd::Reset { code: ENDING }] {
             assert!(!breaks(StreamError::Stream(end), phase));
         }
+    }
+}
+
+fn ended(reason: EndReason) -> StreamEnd {
+    StreamEnd::SessionEnded { reason, acked: 7 }
+}
+
+#[test]
+fn a_stream_that_breaks_with_a_session_that_nobody_ended_is_a_fault() {
+    let closed = |code| EndReason::ClosedByPeer { code, application: 0 };
+    for reason in [
+        EndReason::PeerForgot,
+        EndReason::Evicted,
+        EndReason::ProtocolViolation,
+        closed(CloseCode::Idle),
+        closed(CloseCode::Application),
+    ] {
+        for phase in [Phase::Running, Phase::Ending, Phase::Finishing] {
+            assert!(breaks(StreamError::Stream(ended(reason)), phase), "{reason}");
+        }
+    }
+    for reason in [EndReason::ClosedHere, EndReason::CloseUnconfirmed, EndReason::EndpointFailed] {
+        assert!(!breaks(StreamError::Stream(ended(reason)), Phase::Ending));
+        assert!(breaks(StreamError::Stream(ended(reason)), Phase::Running), "{reason}");
     }
 }
 
 #[test]
 fn a_stream_may_break_with_its_own_endpoint_only_when_that_was_to_end() {
     let failed = EndpointFailed { cause: FailureCause::Aborted };
-    for error in
-        [StreamError::Stopped, failed.into(), StreamEnd::Closing.into(), StreamEnd::NoSuchStream.into()]
-    {
+    for error in [StreamError::Stopped, failed.into(), StreamEnd::Closing.into()] {
         assert!(!breaks(error.clone(), Phase::Ending));
         assert!(breaks(error.clone(), Phase::Running), "{error}");
         assert!(breaks(error.clone(), Phase::Finishing), "{error}");
@@ -105,6 +126,7 @@ fn a_stream_that_breaks_in_a_session_that_goes_on_is_a_fault() {
     for end in [
         StreamEnd::Reset { code: 0 },
         StreamEnd::StoppedByReader { code: 0 },
+        StreamEnd::NoSuchStream,
         StreamEnd::Finished,
         StreamEnd::TooMany,
     ] {

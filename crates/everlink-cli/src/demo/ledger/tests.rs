@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use everlink::CloseCode;
+
 use super::*;
 
 /// A ledger in which Alice sent `count` messages and Bob one, which all arrived and were processed, and something of
@@ -37,6 +39,30 @@ fn a_clean_run_passes() {
     let report = processed(100).judge(1, 45);
     assert_eq!((report.accepted, report.delivered, report.lost), (101, 101, 0));
     assert_eq!(report.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn a_session_may_end_once_for_each_endpoint_of_the_peer_that_ended() {
+    let stopped = EndReason::ClosedByPeer { code: CloseCode::Stopped, application: 0 };
+    let ledger = processed(10);
+    crash(&ledger);
+    ledger.session_ended(Side::Alice, EndReason::PeerRestarted);
+    ledger.ends(Side::Bob);
+    ledger.session_ended(Side::Alice, stopped);
+    assert_eq!(ledger.judge(1, 45).faults(), Vec::<String>::new());
+    ledger.session_ended(Side::Alice, stopped);
+    assert_eq!(ledger.judge(1, 45).faults().len(), 1);
+}
+
+#[test]
+fn a_session_that_ends_for_anything_else_fails_the_run() {
+    let ledger = processed(10);
+    crash(&ledger);
+    ledger.session_ended(Side::Alice, EndReason::PeerForgot);
+    assert_eq!(
+        ledger.judge(1, 45).faults(),
+        ["the session of alice ended though bob had not: the peer forgot the session"]
+    );
 }
 
 #[test]

@@ -267,6 +267,23 @@ fn a_stream_that_is_over_makes_room_for_another_however_many_last() {
     assert_eq!(more.count(), 4);
 }
 
+// What the peer has opened and not used yet was not counted, so it seemed to have room.
+#[test]
+fn a_stream_that_is_over_makes_room_for_another_though_the_last_have_said_nothing() {
+    let mut world = World::new(13, tight());
+    let opened: Vec<_> = (0..64).filter_map(|_| world.sides[0].open().ok()).collect();
+    for id in &opened[..50] {
+        assert_eq!(world.sides[0].write(*id, b"here"), Ok(4));
+    }
+    world.settle();
+    assert_eq!((opened.len(), world.sides[0].open()), (64, Err(StreamError::TooMany)));
+    let theirs = world.sides[1].accept().expect("it was named");
+    world.sides[0].release(opened[0]);
+    world.sides[1].release(theirs);
+    world.settle();
+    assert!(world.sides[0].open().is_ok());
+}
+
 // The end of the stream was acknowledged and the buffer given up, which looked like a stream that had arrived.
 #[test]
 fn a_stream_that_was_finished_and_then_reset_is_kept_until_its_reader_knows() {

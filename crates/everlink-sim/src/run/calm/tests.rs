@@ -47,6 +47,16 @@ fn dials_that_cross_and_do_not_agree_in_time_are_found() {
 }
 
 #[test]
+fn a_connection_that_is_dropped_before_its_last_packets_have_come_is_found() {
+    let mut world = at_rest();
+    // Longer than any connection drains.
+    hold_up(&mut world, 300_000, 35 * SECOND);
+    replace(&mut world, &[(1, 0)]);
+    world.run_until(world.now + 40 * SECOND);
+    assert!(strays(&world, (1, 0)) > 0);
+}
+
+#[test]
 fn packets_that_are_taken_for_lost_where_none_is_are_found() {
     let mut world = at_rest();
     hold_up(&mut world, 300_000, 200 * MILLI);
