@@ -382,8 +382,8 @@ impl Streams {
         }
     }
 
-    /// Permits more streams when a quarter of them is over, or one is and the peer may have used up what it may: of
-    /// the last it may have opened, up to a quarter has said nothing yet.
+    /// Permits more streams when a quarter of them is over, or one is and the peer may have used up what it may: what
+    /// it has opened and not used yet is unknown here, and taken to be a quarter at most (SPEC 7.5).
     fn look_at_count(&mut self) {
         let raise = self.peer_over + STREAMS_START - self.peer_permitted;
         let may_wait = self.peer_permitted - self.peer_opened <= STREAMS_START / 4;
