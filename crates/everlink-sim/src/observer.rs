@@ -36,6 +36,8 @@ pub(crate) struct Observer {
     pub(crate) refused: BTreeMap<(u32, usize), Micros>,
     /// How many packets met no connection any more, by the machines of receiver and sender. Copies do not count.
     pub(crate) strays: BTreeMap<(usize, usize), u64>,
+    /// How many packets came a second time, by the same.
+    pub(crate) copies: BTreeMap<(usize, usize), u64>,
 }
 
 impl Observer {
@@ -58,6 +60,7 @@ impl Observer {
             trace: Trace::new(lines),
             refused: BTreeMap::new(),
             strays: BTreeMap::new(),
+            copies: BTreeMap::new(),
         }
     }
 
@@ -100,6 +103,11 @@ impl Observer {
     /// A packet that its sender sent met no connection.
     pub(crate) fn on_stray(&mut self, receiver: usize, sender: usize) {
         *self.strays.entry((receiver, sender)).or_default() += 1;
+    }
+
+    /// A packet came that the network made a second one of.
+    pub(crate) fn on_copy(&mut self, receiver: usize, sender: usize) {
+        *self.copies.entry((receiver, sender)).or_default() += 1;
     }
 
     /// A process has computed so many handshakes as their responder.

@@ -45,6 +45,9 @@ impl World {
             let sender = self.machines[parcel.sender].identity;
             self.observer.links.on_heard(self.now, process.number, sender);
         }
+        if origin == Origin::Copied {
+            self.observer.on_copy(number, parcel.sender);
+        }
         let before = self.digest_if_forged(number, origin, named);
         self.observer.ledger.set_scene(self.now, Some(kind));
         let message = (kind == Kind::Message1 && named).then(|| subject::mac1(&parcel.bytes)).flatten();

@@ -52,7 +52,7 @@ fn a_connection_that_is_dropped_before_its_last_packets_have_come_is_found() {
     // Longer than any connection drains.
     hold_up(&mut world, 300_000, 35 * SECOND);
     replace(&mut world, &[(1, 0)]);
-    let before = [((1, 0), strays(&world, (1, 0)))];
+    let before = [((1, 0), Book::of(&world, (1, 0)))];
     let found = broken(&world).len();
     world.run_until(world.now + 40 * SECOND);
     check_strays(&mut world, &before);
