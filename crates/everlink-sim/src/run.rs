@@ -4,6 +4,7 @@ use crate::check::Sight;
 use crate::check::link::pair;
 use crate::check::liveness::{Look, Promise};
 use crate::clock::{Micros, SECOND};
+use crate::machine::Machine;
 use crate::subject::{self, LinkState};
 use crate::world::World;
 
@@ -33,6 +34,9 @@ pub(crate) fn run(world: &mut World) {
     world.make_fair();
     nudge(world);
     world.run_until(fair_at + STILL_SENDING);
+    while anybody_leaves(world) {
+        world.run_until(world.now + SECOND / 2);
+    }
     settle_down(world);
     if converge(world) {
         come_to_rest(world);
@@ -56,6 +60,13 @@ fn nudge(world: &mut World) {
         }
         world.appoint(machine);
     }
+}
+
+/// Whether a close is still under way somewhere: until it is over, who closed can owe the peer nothing new. The books
+/// on closes bound how long that lasts (S9).
+fn anybody_leaves(world: &World) -> bool {
+    let mut running = world.machines.iter().filter_map(Machine::process);
+    running.any(|process| world.observer.closes.is_under_way(world.now, process.number))
 }
 
 fn settle_down(world: &mut World) {

@@ -221,3 +221,17 @@ fn what_a_close_counts_goes_out_with_it() {
 fn an_address_is_reached_by_one_connection_that_lasts() {
     holds(1_153_196);
 }
+
+// The answer to a copy that was a minute late counted as a packet that met no connection: it came back on one that had
+// been dropped as the fifth.
+#[test]
+fn a_pair_to_which_late_copies_come_is_not_calm() {
+    holds(1_215_572);
+}
+
+// A close outlasted the time in which applications still send, so who closed never owed the peer anything again, and
+// the pair was compared without a session.
+#[test]
+fn a_pair_is_compared_only_once_every_close_is_over() {
+    holds(1_302_703);
+}

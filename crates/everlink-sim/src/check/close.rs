@@ -99,6 +99,11 @@ impl Closes {
         }
     }
 
+    /// Whether a close that `process` began is under way, for as long as that is allowed to take.
+    pub(crate) fn is_under_way(&self, at: Micros, process: u32) -> bool {
+        self.leaving.range((process, 0)..(process + 1, 0)).any(|(_, leaving)| at <= leaving.until)
+    }
+
     /// All inboxes are read: whoever was told that the peer knows of its close was told the truth. A peer that closed
     /// at the same time has no other word for it than its own.
     pub(crate) fn finish(&self, findings: &mut Findings) {
