@@ -235,3 +235,10 @@ fn a_pair_to_which_late_copies_come_is_not_calm() {
 fn a_pair_is_compared_only_once_every_close_is_over() {
     holds(1_302_703);
 }
+
+// Nobody looked while a clock stood still, so that up to a second of its time passed between two looks, and what was
+// sent just before the second one counted as under way since the first.
+#[test]
+fn a_link_is_looked_at_before_its_clock_stands_still() {
+    holds(1_404_904);
+}

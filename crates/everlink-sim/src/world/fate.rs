@@ -248,6 +248,7 @@ impl World {
     }
 
     fn freeze(&mut self, machine: usize, lasts: Micros) {
+        self.look_at_links(machine);
         let now = self.now;
         let until = (now + lasts).min(self.settings.fair_at.max(now));
         self.machines[machine].clock.freeze(now, until);

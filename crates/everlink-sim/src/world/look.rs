@@ -32,6 +32,13 @@ impl World {
         turn.observer.on_tables(turn.at, turn.process, &tables);
     }
 
+    /// Looks at the links of one machine, before nobody can for a while.
+    pub(super) fn look_at_links(&mut self, number: usize) {
+        for peer in self.peers(number) {
+            self.look_at(number, peer);
+        }
+    }
+
     fn look_at(&mut self, number: usize, peer: usize) -> Option<Sight> {
         let sight = self.sight(number, peer)?;
         self.observer.on_view(&sight);

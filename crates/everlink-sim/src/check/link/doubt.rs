@@ -18,8 +18,9 @@
 //!   heard as well: the link sends on another connection then.
 //! - The third timeout may come before the 200 ms are over. Then a later one counts. Each comes at twice the time of the
 //!   one before and one timeout, so that this one comes before twice 200 ms and one timeout have passed.
-//! - Links are looked at every 500 ms: the first packet went out, or the loss was noticed, up to that much after the
-//!   look that saw nothing under way, or after the loss.
+//! - Links are looked at every 500 ms, and right before a clock stands still, as nobody looks while it does: the first
+//!   packet went out, or the loss was noticed, up to that much after the look that saw nothing under way, or after the
+//!   loss.
 //! - A machine whose clock stands still or that does not run counts no time; neither does this (`forgive`). Otherwise a
 //!   clock loses at most 200 parts in a million, 2 ms in all of this.
 
