@@ -93,6 +93,14 @@ impl Outgoing {
         }
     }
 
+    /// Gives its verdict. Its place remains until those before it are settled, its bytes do not: nothing pays for them
+    /// any more.
+    pub(super) fn settle(&mut self, verdict: Verdict, receipts: &mut Receipts) {
+        self.progress = Progress::Settled;
+        self.body = Bytes::new();
+        receipts.settle(self.id, self.cost, verdict);
+    }
+
     /// Whether a packet with so much room can carry a part that is worth it.
     pub(super) fn split_is_worth_it(&self, room: usize) -> bool {
         self.len() > PART_MIN && room > 2 * length(PART_MIN)

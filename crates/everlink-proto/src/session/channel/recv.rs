@@ -42,6 +42,9 @@ pub(crate) struct RecvChannel {
     pub(crate) grant: Grant,
     /// What opened messages will cost beyond what came of them.
     pub(crate) coming: u64,
+    /// Those in the inbox that ask for a DONE which is not acknowledged, and how many they are.
+    asked: RangeSet,
+    asking: u64,
     /// How many messages the application was asked to say done for, and did not.
     undone: u64,
     done_due: RangeSet,
@@ -57,6 +60,8 @@ impl RecvChannel {
             early: BTreeMap::new(),
             grant: Grant::new(CHANNEL_START, window),
             coming: 0,
+            asked: RangeSet::new(),
+            asking: 0,
             undone: 0,
             done_due: RangeSet::new(),
             done_flying: RangeSet::new(),
@@ -90,7 +95,7 @@ impl RecvChannel {
             return Ok(kept);
         }
         let (price, held) = (cost(body.len()), self.held(number));
-        if !gate.link.grant.has_room(price - held) {
+        if !gate.link.grant.has_room(price - held) || self.may_not_ask(flags) {
             return Ok(Kept::No(NotKept::NoRoom));
         }
         if held > 0 {
@@ -115,6 +120,9 @@ impl RecvChannel {
             return Ok((Kept::No(NotKept::NoRoom), false));
         }
         let opens = !self.early.contains_key(&frag.number);
+        if opens && self.may_not_ask(frag.flags) {
+            return Ok((Kept::No(NotKept::NoRoom), false));
+        }
         let (flags, total) = (frag.flags, frag.total);
         let fresh = || Early::Parts { total, held: 0, assembler: Assembler::default() };
         let message = self.early.entry(frag.number).or_insert_with(fresh);
@@ -156,6 +164,11 @@ impl RecvChannel {
         Ok(whole.then_some(Kept::Yes))
     }
 
+    /// Whether a message asks for DONE, and so many wait for it already that no sender may have bound this one (SPEC 7.2).
+    const fn may_not_ask(&self, flags: MessageFlags) -> bool {
+        flags.wants_done && self.asking >= WINDOW
+    }
+
     fn held(&self, number: u64) -> u64 {
         match self.early.get(&number) {
             Some(Early::Parts { held, .. }) => *held,
@@ -191,8 +204,11 @@ impl RecvChannel {
         let wanted = flags.wants_done;
         let token = DoneToken { epoch: gate.epoch, channel: self.channel, number: self.next, wanted };
         gate.inbox.push_message(token, body, flags);
+        if wanted {
+            self.undone += 1;
+            self.asking += self.asked.insert_range(self.next..self.next + 1);
+        }
         self.next += 1;
-        self.undone += u64::from(wanted);
     }
 }
 
@@ -200,7 +216,7 @@ impl RecvChannel {
 impl RecvChannel {
     pub(crate) fn done(&mut self, number: u64) {
         // Tokens exist once; this one may still come from another link.
-        if number < self.next && self.undone > 0 {
+        if self.asked.contains(number) && self.undone > 0 {
             self.undone -= 1;
             self.done_due.insert(number);
         }
@@ -244,6 +260,7 @@ impl RecvChannel {
     pub(crate) fn on_done_acked(&mut self, first: u64, end: u64) {
         self.done_flying.remove_range(first..end);
         self.done_due.remove_range(first..end);
+        self.asking -= self.asked.remove_range(first..end);
     }
 
     pub(crate) fn on_done_lost(&mut self, first: u64, end: u64) {

@@ -172,6 +172,45 @@ fn a_message_passes_even_if_no_packet_has_room_for_all_of_it() {
 }
 
 #[test]
+fn a_message_with_its_verdict_holds_no_bytes_though_one_before_it_waits() {
+    let mut session = begun();
+    let body: std::sync::Arc<[u8]> = vec![7; 900].into();
+    for id in 0..2 {
+        let bytes = Bytes::from_owner(std::sync::Arc::clone(&body));
+        session.send(0, bytes, SendOptions { wants_done: id == 0 }, MessageId(id)).expect("there is room");
+    }
+    let records = [packet(&mut session).1, packet(&mut session).1].concat();
+    assert_eq!(std::sync::Arc::strong_count(&body), 3);
+    records.into_iter().for_each(|record| session.on_acked(record));
+    assert_eq!(std::sync::Arc::strong_count(&body), 1, "the first waits for DONE and is not sent again");
+    assert_eq!(session.send_room(), SessionConfig::default().send_budget - 932);
+}
+
+#[test]
+fn a_peer_that_acknowledges_no_done_is_kept_waiting() {
+    let mut session = begun();
+    let asking = MessageFlags { wants_done: true, ..MessageFlags::default() };
+    let frame =
+        |first: u64, flags| Frame::Msgs(Msgs { channel: 0, first, messages: vec![(flags, b"".as_slice())] });
+    // Every second message asks, so that no two of them make one range.
+    for number in 0..2 * 65_536 {
+        let flags = if number % 2 == 0 { asking } else { MessageFlags::default() };
+        assert_eq!(session.on_frame(&frame(number, flags)), Ok(Kept::Yes), "message {number}");
+        while let Some(item) = session.recv() {
+            if let InboxItem::Message { token, .. } = item {
+                session.done(token);
+            }
+        }
+        packet(&mut session);
+    }
+    assert_eq!(session.on_frame(&frame(2 * 65_536, asking)), Ok(Kept::No(NotKept::NoRoom)));
+    assert_eq!(session.on_frame(&frame(2 * 65_536, MessageFlags::default())), Ok(Kept::Yes));
+    session.on_acked(Record::Done { channel: 0, first: 0, end: 1 });
+    assert_eq!(session.on_frame(&frame(2 * 65_536 + 1, asking)), Ok(Kept::Yes));
+    assert_eq!(session.on_frame(&frame(2 * 65_536 + 2, asking)), Ok(Kept::No(NotKept::NoRoom)));
+}
+
+#[test]
 fn done_for_one_message_proves_that_those_before_it_were_delivered() {
     let mut session = begun();
     for id in 0..3 {

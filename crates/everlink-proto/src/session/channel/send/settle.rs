@@ -68,8 +68,7 @@ impl SendChannel {
                 continue;
             };
             if matches!(message.progress, Progress::AwaitingDone) {
-                message.progress = Progress::Settled;
-                receipts.settle(message.id, message.cost, Verdict::Processed);
+                message.settle(Verdict::Processed, receipts);
             }
         }
         self.forget_settled();
@@ -108,8 +107,7 @@ impl SendChannel {
                     message.body = Bytes::new();
                 }
             } else {
-                message.progress = Progress::Settled;
-                receipts.settle(message.id, message.cost, Verdict::Delivered);
+                message.settle(Verdict::Delivered, receipts);
             }
         }
         self.forget_settled();
