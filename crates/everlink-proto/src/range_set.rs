@@ -83,6 +83,14 @@ impl RangeSet {
             .filter(|gap| !gap.is_empty())
     }
 
+    /// The stretches of `within` that are held, smallest first.
+    pub fn held_within(&self, within: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let first = self.0.partition_point(|range| range.end <= within.start);
+        let held = self.0.range(first..).take_while(move |range| range.start < within.end);
+        held.map(move |range| range.start.max(within.start)..range.end.min(within.end))
+            .filter(|range| !range.is_empty())
+    }
+
     /// Adds `number`; true if it was not held. `u64::MAX` cannot be held and is left out.
     pub fn insert(&mut self, number: u64) -> bool {
         self.insert_range(number..number.saturating_add(1)) > 0

@@ -51,13 +51,17 @@ fn backward_ranges_are_empty() {
     let backward = Range { start: 7, end: 3 };
     assert_eq!((set.insert_range(backward.clone()), set.remove_range(backward.clone())), (0, 0));
     assert!(set.contains_range(backward.clone()));
-    assert_eq!(set.gaps(backward).next(), None);
+    assert_eq!(set.gaps(backward.clone()).next(), None);
+    assert_eq!(set.held_within(backward).next(), None);
 }
 
 #[test]
 fn gaps_are_cut_to_the_question() {
     let set = set(&[2..4, 6..8]);
     assert_eq!(set.missing_below(10).collect::<Vec<_>>(), [0..2, 4..6, 8..10]);
+    assert_eq!(set.held_within(3..10).collect::<Vec<_>>(), [3..4, 6..8]);
+    assert_eq!(set.held_within(0..7).collect::<Vec<_>>(), [2..4, 6..7]);
+    assert_eq!(set.held_within(4..6).next(), None);
     assert_eq!(set.gaps(3..7).collect::<Vec<_>>(), [Range { start: 4, end: 6 }]);
     assert_eq!(set.gaps(2..4).next(), None);
     assert_eq!(set.gaps(9..12).collect::<Vec<_>>(), [Range { start: 9, end: 12 }]);

@@ -251,7 +251,7 @@ impl Inbound {
 
     pub(crate) fn on_acked_done(&mut self, channel: u64, first: u64, end: u64) {
         if let Some(channel) = self.channels.get_mut(&channel) {
-            channel.on_done_acked(first, end);
+            channel.on_done_acked(first, end, &mut self.link);
         }
     }
 

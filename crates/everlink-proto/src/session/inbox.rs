@@ -14,6 +14,9 @@ use crate::wire::frame::MessageFlags;
 /// that restarts for ever would otherwise fill the memory of an application that does not read.
 const NOTICES_MAX: usize = 64;
 
+/// For so many items an inbox keeps its memory when all are read.
+const ITEMS_KEPT: usize = 1024;
+
 /// What the application finds in its inbox, in the order in which it happened.
 #[derive(Debug, PartialEq, Eq)]
 pub enum InboxItem {
@@ -89,6 +92,9 @@ impl Inbox {
 
     pub(crate) fn pop(&mut self) -> Option<(InboxItem, Option<Taken>)> {
         let item = self.items.pop_front()?;
+        if self.items.is_empty() && self.items.capacity() > ITEMS_KEPT {
+            self.items = VecDeque::new();
+        }
         let taken = match &item {
             InboxItem::Message { body, token, .. } => {
                 let cost = cost(body.len());

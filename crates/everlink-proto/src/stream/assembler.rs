@@ -95,13 +95,17 @@ impl Assembler {
         out[..first].copy_from_slice(&front[..first]);
         out[first..len].copy_from_slice(&back[..len - first]);
         self.ready.drain(..len);
+        super::shrink(&mut self.ready);
         self.start += to_u64(len);
         len
     }
 
-    /// Everything that can be read, without a copy if nothing was read before.
+    /// Everything that can be read, without a copy if nothing was read before, and without the memory that it does not
+    /// need: the peer chose how it grew.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.ready.into()
+        let mut bytes = Vec::from(self.ready);
+        bytes.shrink_to(bytes.len() + bytes.len() / 8);
+        bytes
     }
 
     /// Forgets everything.

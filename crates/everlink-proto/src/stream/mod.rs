@@ -10,7 +10,20 @@ mod table;
 
 pub(crate) use table::Streams;
 
+use std::collections::VecDeque;
+
 use crate::session::EndReason;
+
+/// So much memory a buffer keeps though little is in it: what a stream may hold from its start.
+const BUFFER_KEPT: usize = 64 * 1024;
+
+/// Gives back what a buffer has grown to and does not need any more. It has to grow to twice its size again before this
+/// costs another copy.
+fn shrink(buffer: &mut VecDeque<u8>) {
+    if buffer.capacity() > BUFFER_KEPT && buffer.len() < buffer.capacity() / 4 {
+        buffer.shrink_to((2 * buffer.len()).max(BUFFER_KEPT));
+    }
+}
 
 /// Names a stream on this side, for ever: a later session's stream has another name, even if it has
 /// the same number on the wire.
@@ -41,7 +54,7 @@ pub enum Read {
 /// Why a stream cannot be opened, read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
-    /// The peer does not permit more streams for now.
+    /// The peer does not permit more streams for now, or 64 that this side opened are not over.
     #[error("too many streams are open")]
     TooMany,
     /// The session is closing.

@@ -231,6 +231,7 @@ impl SendHalf {
         self.acked.pop_min();
         let freed = length(first.end - self.base).min(self.buffer.len());
         self.buffer.drain(..freed);
+        super::shrink(&mut self.buffer);
         self.base = first.end;
         core::mem::take(&mut self.blocked)
     }

@@ -12,7 +12,8 @@ use crate::session::{EndReason, Kept, NotKept, ProtocolError, Side};
 use crate::wire::codec::MAX_VARINT;
 use crate::wire::frame::Stream as StreamFrame;
 
-/// How many streams each side may have open at the start of a session (SPEC 7.4).
+/// How many streams each side may have open at the start of a session (SPEC 7.4), and how many of its own this side has
+/// at once, whatever the peer permits later (SPEC 7.5).
 const STREAMS_START: u64 = 64;
 
 #[derive(Debug)]
@@ -34,9 +35,10 @@ pub(crate) struct Streams {
     buffer: usize,
     epoch: u64,
     table: BTreeMap<StreamId, Stream>,
-    /// How many this side opened, and may open.
+    /// How many this side opened, and may open, and how many of them are over.
     opened: u64,
     permitted: u64,
+    over: u64,
     /// How many the peer opened, may open, and how many of them are over.
     peer_opened: u64,
     peer_permitted: u64,
@@ -65,6 +67,7 @@ impl Streams {
             table: BTreeMap::new(),
             opened: 0,
             permitted: STREAMS_START,
+            over: 0,
             peer_opened: 0,
             peer_permitted: STREAMS_START,
             peer_over: 0,
@@ -80,7 +83,7 @@ impl Streams {
     }
 
     pub(crate) fn open(&mut self) -> Result<StreamId, StreamError> {
-        if self.opened >= self.permitted {
+        if self.opened >= self.permitted.min(self.over + STREAMS_START) {
             return Err(StreamError::TooMany);
         }
         let id = self.id(self.opened * 2 + self.side.parity());
@@ -376,7 +379,9 @@ impl Streams {
             return;
         }
         self.table.remove(&id);
-        if id.number % 2 != self.side.parity() {
+        if id.number % 2 == self.side.parity() {
+            self.over += 1;
+        } else {
             self.peer_over += 1;
             self.look_at_count();
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::WINDOW;
 use crate::range_set::RangeSet;
-use crate::session::credit::{CHANNEL_START, Grant, LinkRoom, MESSAGE_OVERHEAD, bytes, cost};
+use crate::session::credit::{ASKED_MAX, CHANNEL_START, Grant, LinkRoom, MESSAGE_OVERHEAD, bytes, cost};
 use crate::session::inbox::{DoneToken, Inbox};
 use crate::session::{Kept, NotKept, ProtocolError, Record};
 use crate::stream::assembler::Assembler;
@@ -95,7 +95,7 @@ impl RecvChannel {
             return Ok(kept);
         }
         let (price, held) = (cost(body.len()), self.held(number));
-        if !gate.link.grant.has_room(price - held) || self.may_not_ask(flags) {
+        if !gate.link.grant.has_room(price - held) || self.may_not_ask(flags, gate) {
             return Ok(Kept::No(NotKept::NoRoom));
         }
         if held > 0 {
@@ -116,13 +116,11 @@ impl RecvChannel {
         if let Some(kept) = self.known(frag.number, frag.total)? {
             return Ok((kept, false));
         }
-        if !gate.link.grant.has_room(bytes(frag.bytes.len()).saturating_add(MESSAGE_OVERHEAD)) {
+        let has_room = gate.link.grant.has_room(bytes(frag.bytes.len()).saturating_add(MESSAGE_OVERHEAD));
+        if !has_room || self.may_not_ask(frag.flags, gate) {
             return Ok((Kept::No(NotKept::NoRoom), false));
         }
         let opens = !self.early.contains_key(&frag.number);
-        if opens && self.may_not_ask(frag.flags) {
-            return Ok((Kept::No(NotKept::NoRoom), false));
-        }
         let (flags, total) = (frag.flags, frag.total);
         let fresh = || Early::Parts { total, held: 0, assembler: Assembler::default() };
         let message = self.early.entry(frag.number).or_insert_with(fresh);
@@ -164,9 +162,9 @@ impl RecvChannel {
         Ok(whole.then_some(Kept::Yes))
     }
 
-    /// Whether a message asks for DONE, and so many wait for it already that no sender may have bound this one (SPEC 7.2).
-    const fn may_not_ask(&self, flags: MessageFlags) -> bool {
-        flags.wants_done && self.asking >= WINDOW
+    /// Whether a message asks for DONE, and as many wait for it already as may (SPEC 7.3).
+    const fn may_not_ask(&self, flags: MessageFlags, gate: &Gate<'_>) -> bool {
+        flags.wants_done && (self.asking >= WINDOW || gate.link.asked >= ASKED_MAX)
     }
 
     fn held(&self, number: u64) -> u64 {
@@ -206,7 +204,9 @@ impl RecvChannel {
         gate.inbox.push_message(token, body, flags);
         if wanted {
             self.undone += 1;
+            let before = self.asked.len();
             self.asking += self.asked.insert_range(self.next..self.next + 1);
+            gate.link.asked = gate.link.asked + self.asked.len() - before;
         }
         self.next += 1;
     }
@@ -257,10 +257,12 @@ impl RecvChannel {
         !self.has_done()
     }
 
-    pub(crate) fn on_done_acked(&mut self, first: u64, end: u64) {
+    pub(crate) fn on_done_acked(&mut self, first: u64, end: u64, link: &mut LinkRoom) {
         self.done_flying.remove_range(first..end);
         self.done_due.remove_range(first..end);
+        let before = self.asked.len();
         self.asking -= self.asked.remove_range(first..end);
+        link.asked = link.asked + self.asked.len() - before;
     }
 
     pub(crate) fn on_done_lost(&mut self, first: u64, end: u64) {

@@ -57,6 +57,8 @@ pub(crate) struct SendChannel {
     delivered: usize,
     /// Numbers with something to send again.
     lost: RangeSet,
+    /// Numbers that wait for nothing but DONE.
+    awaiting: RangeSet,
 }
 
 /// Binding and sending.
@@ -72,6 +74,7 @@ impl SendChannel {
             bound: 0,
             delivered: 0,
             lost: RangeSet::new(),
+            awaiting: RangeSet::new(),
         }
     }
 
@@ -112,8 +115,7 @@ impl SendChannel {
 
     /// Whether some message waits for nothing but DONE.
     pub(crate) fn awaits_done(&self) -> bool {
-        let mut delivered = self.queue.range(..self.delivered);
-        delivered.any(|message| matches!(message.progress, Progress::AwaitingDone))
+        !self.awaiting.is_empty()
     }
 
     /// How many messages are bound and not settled, and how many are not bound.

@@ -40,3 +40,13 @@ fn a_peer_that_restarts_for_ever_does_not_fill_the_memory() {
     let last = core::iter::from_fn(|| inbox.pop()).last().map(|(item, _)| item);
     assert_eq!(last, Some(InboxItem::SessionEnded(EndReason::PeerRestarted)), "with messages, ends count");
 }
+
+#[test]
+fn an_inbox_that_was_full_gives_its_memory_back() {
+    let mut inbox = Inbox::default();
+    for _ in 0..100_000 {
+        message(&mut inbox, 0);
+    }
+    while inbox.pop().is_some() {}
+    assert!(inbox.items.capacity() <= ITEMS_KEPT, "{}", inbox.items.capacity());
+}

@@ -186,28 +186,75 @@ fn a_message_with_its_verdict_holds_no_bytes_though_one_before_it_waits() {
     assert_eq!(session.send_room(), SessionConfig::default().send_budget - 932);
 }
 
+/// What an inbox is asked to be done with: it takes what there is, and is done with all of it.
+fn ask(session: &mut Session, channel: u64, number: u64, asks: bool) -> Kept {
+    let flags = MessageFlags { wants_done: asks, ..MessageFlags::default() };
+    let frame = Frame::Msgs(Msgs { channel, first: number, messages: vec![(flags, b"")] });
+    let kept = session.on_frame(&frame).expect("a legal frame");
+    while let Some(item) = session.recv() {
+        if let InboxItem::Message { token, .. } = item {
+            session.done(token);
+        }
+    }
+    packet(session);
+    kept
+}
+
 #[test]
 fn a_peer_that_acknowledges_no_done_is_kept_waiting() {
     let mut session = begun();
-    let asking = MessageFlags { wants_done: true, ..MessageFlags::default() };
-    let frame =
-        |first: u64, flags| Frame::Msgs(Msgs { channel: 0, first, messages: vec![(flags, b"".as_slice())] });
-    // Every second message asks, so that no two of them make one range.
-    for number in 0..2 * 65_536 {
-        let flags = if number % 2 == 0 { asking } else { MessageFlags::default() };
-        assert_eq!(session.on_frame(&frame(number, flags)), Ok(Kept::Yes), "message {number}");
-        while let Some(item) = session.recv() {
-            if let InboxItem::Message { token, .. } = item {
-                session.done(token);
-            }
-        }
-        packet(&mut session);
-    }
-    assert_eq!(session.on_frame(&frame(2 * 65_536, asking)), Ok(Kept::No(NotKept::NoRoom)));
-    assert_eq!(session.on_frame(&frame(2 * 65_536, MessageFlags::default())), Ok(Kept::Yes));
+    let no_room = Kept::No(NotKept::NoRoom);
+    let kept = (0..65_536).filter(|number| ask(&mut session, 0, *number, true) == Kept::Yes);
+    assert_eq!(kept.count(), 65_536);
+    assert_eq!(ask(&mut session, 0, 65_536, true), no_room);
+    let part = |offset, wants_done| {
+        let flags = MessageFlags { wants_done, ..MessageFlags::default() };
+        Frame::Frag(Frag { channel: 0, number: 65_536, offset, total: 2, flags, bytes: b"x" })
+    };
+    assert_eq!(session.on_frame(&part(0, false)), Ok(Kept::Yes));
+    assert_eq!(session.on_frame(&part(1, true)), Ok(no_room), "its last part may not ask either");
     session.on_acked(Record::Done { channel: 0, first: 0, end: 1 });
-    assert_eq!(session.on_frame(&frame(2 * 65_536 + 1, asking)), Ok(Kept::Yes));
-    assert_eq!(session.on_frame(&frame(2 * 65_536 + 2, asking)), Ok(Kept::No(NotKept::NoRoom)));
+    assert_eq!(session.on_frame(&part(1, true)), Ok(Kept::Yes));
+    assert_eq!(ask(&mut session, 0, 65_537, true), no_room);
+    assert_eq!(ask(&mut session, 0, 65_537, false), Kept::Yes);
+}
+
+#[test]
+fn what_waits_for_done_is_bounded_for_all_channels_together() {
+    let mut session = begun();
+    // Every second message asks, so that no two of them make one run.
+    for number in 0..2 * 2048 {
+        for channel in 0..4 {
+            assert_eq!(ask(&mut session, channel, number, number % 2 == 0), Kept::Yes, "message {number}");
+        }
+    }
+    assert_eq!(ask(&mut session, 9, 0, true), Kept::No(NotKept::NoRoom));
+    assert_eq!(ask(&mut session, 9, 0, false), Kept::Yes);
+    session.on_acked(Record::Done { channel: 2, first: 0, end: 1 });
+    assert_eq!(ask(&mut session, 9, 1, true), Kept::Yes);
+}
+
+#[test]
+fn the_same_done_twice_settles_nothing_twice() {
+    let mut session = begun();
+    for id in 0..3 {
+        let options = SendOptions { wants_done: id != 1 };
+        session.send(0, Bytes::new(), options, MessageId(id)).expect("there is room");
+    }
+    packet(&mut session);
+    let done = |first, end| Frame::Done(Done { channel: 0, ranges: vec![(first, end)] });
+    for frame in [done(1, 3), done(1, 3), done(2, 3)] {
+        assert_eq!(session.on_frame(&frame), Ok(Kept::Yes));
+    }
+    assert!(session.awaits_done(), "the first still waits");
+    assert_eq!(session.on_frame(&done(0, 3)), Ok(Kept::Yes));
+    assert!(!session.awaits_done());
+    let verdicts = core::iter::from_fn(|| session.poll_event()).filter_map(|event| match event {
+        SessionEvent::Verdict { id, verdict } => Some((id.0, verdict)),
+        _ => None,
+    });
+    let (delivered, processed) = (Verdict::Delivered, Verdict::Processed);
+    assert_eq!(verdicts.collect::<Vec<_>>(), [(1, delivered), (2, processed), (0, processed)]);
 }
 
 #[test]

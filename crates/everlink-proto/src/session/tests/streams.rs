@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::stream::{Read, StreamError, StreamId};
+use crate::wire::frame::CreditScope;
 
 /// The byte at an offset of a stream of a side.
 fn byte(side: usize, stream: StreamId, offset: u64) -> u8 {
@@ -372,4 +373,22 @@ fn what_ended_streams_hold_takes_room_until_it_is_read_stopped_or_released() {
     let grant = &world.sides[1].inbound.link.grant;
     assert!(grant.has_room(window + 1), "nothing is left, so the credit alone decides");
     assert_eq!(grant.wanted(), window);
+}
+
+#[test]
+fn a_peer_cannot_permit_more_streams_than_this_side_has_room_for() {
+    let mut session = close::begun();
+    let permission = Frame::Credit { scope: CreditScope::Streams, maximum: 1 << 40 };
+    assert_eq!(session.on_frame(&permission), Ok(Kept::Yes));
+    let opened: Vec<_> = core::iter::from_fn(|| session.open().ok()).take(1000).collect();
+    assert_eq!(opened.len(), 64);
+    assert_eq!(session.open(), Err(StreamError::TooMany));
+    // One that both sides are through with makes room for another.
+    session.release(opened[0]);
+    let (_, records) = close::packet(&mut session);
+    records.into_iter().for_each(|record| session.on_acked(record));
+    let end = Frame::StreamReset { id: opened[0].number(), code: 0, final_offset: 0 };
+    assert_eq!(session.on_frame(&end), Ok(Kept::Yes));
+    assert!(session.open().is_ok());
+    assert_eq!(session.open(), Err(StreamError::TooMany));
 }

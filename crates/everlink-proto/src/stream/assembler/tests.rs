@@ -81,3 +81,26 @@ fn pieces_in_any_order_add_up_to_the_whole() {
         assert_eq!((read, pieces.held()), (whole, 0));
     }
 }
+
+#[test]
+fn what_was_read_holds_no_memory() {
+    let (mut assembler, mut pieces) = (Assembler::default(), Pieces::new(WINDOW));
+    let many = vec![7; 1 << 20];
+    assert_eq!(assembler.insert(1, &many, &mut pieces), Ok(1 << 20));
+    assert_eq!(assembler.insert(0, b"x", &mut pieces), Ok(1));
+    let mut most = vec![0; 1 << 20];
+    assert_eq!(assembler.read(&mut most), 1 << 20);
+    assert_eq!(assembler.readable(), 1);
+    assert!(assembler.ready.capacity() <= 64 << 10, "{} for one byte", assembler.ready.capacity());
+}
+
+#[test]
+fn a_message_holds_little_more_than_its_bytes() {
+    let (mut assembler, mut pieces) = (Assembler::default(), Pieces::new(WINDOW));
+    for offset in 0..1025 {
+        assert_eq!(assembler.insert(1024 * offset, &[7; 1024], &mut pieces), Ok(1024));
+    }
+    let bytes = assembler.into_bytes();
+    assert_eq!(bytes.len(), 1025 * 1024);
+    assert!(bytes.capacity() <= bytes.len() + bytes.len() / 8, "{}", bytes.capacity());
+}

@@ -63,12 +63,14 @@ impl SendChannel {
         receipts: &mut Receipts,
     ) -> Result<(), ProtocolError> {
         self.on_received_below(end, receipts)?;
-        for number in first.max(self.base)..end {
-            let Some(message) = self.index(number).and_then(|index| self.queue.get_mut(index)) else {
-                continue;
-            };
-            if matches!(message.progress, Progress::AwaitingDone) {
-                message.settle(Verdict::Processed, receipts);
+        // Whoever says it twice finds nobody waiting any more.
+        let waiting: Vec<_> = self.awaiting.held_within(first..end).collect();
+        for numbers in waiting {
+            self.awaiting.remove_range(numbers.clone());
+            for number in numbers {
+                if let Some(message) = self.index(number).and_then(|index| self.queue.get_mut(index)) {
+                    message.settle(Verdict::Processed, receipts);
+                }
             }
         }
         self.forget_settled();
@@ -100,9 +102,11 @@ impl SendChannel {
             if !matches!(message.progress, Progress::Acked) {
                 break;
             }
+            let number = self.base + bytes(self.delivered);
             self.delivered += 1;
             if message.flags.wants_done {
                 message.progress = Progress::AwaitingDone;
+                self.awaiting.insert(number);
                 if !keep_bodies {
                     message.body = Bytes::new();
                 }
