@@ -63,7 +63,7 @@ fn nudge(world: &mut World) {
 }
 
 /// Whether a close is still under way somewhere: until it is over, who closed can owe the peer nothing new. The books
-/// on closes bound how long that lasts (S9).
+/// on closes bound how long that lasts (S9): to ten seconds, which is still less than L1 gives any pair.
 fn anybody_leaves(world: &World) -> bool {
     let mut running = world.machines.iter().filter_map(Machine::process);
     running.any(|process| world.observer.closes.is_under_way(world.now, process.number))

@@ -168,23 +168,17 @@ impl Grant {
     }
 }
 
-/// In how many runs of numbers, on all channels of a link, messages may wait for DONE or for its acknowledgement. One
-/// run is what an application makes that asks for all messages of a channel, or for none.
-pub(crate) const ASKED_MAX: usize = 8192;
-
 /// What the receiver promised to hold for a whole link, and how broken up that may be.
 #[derive(Debug)]
 pub(crate) struct LinkRoom {
     pub(crate) grant: Grant,
     pub(crate) pieces: Pieces,
-    /// Runs of messages that wait for DONE or for its acknowledgement.
-    pub(crate) asked: usize,
 }
 
 impl LinkRoom {
     pub(crate) fn new(window: u64) -> Self {
         let grant = Grant::new(LINK_START, window);
-        Self { pieces: Pieces::new(grant.window()), grant, asked: 0 }
+        Self { pieces: Pieces::new(grant.window()), grant }
     }
 }
 

@@ -184,10 +184,12 @@ impl Inbound {
         self.channels.iter().map(|(id, channel)| (*id, channel))
     }
 
+    /// Frees the credit of a message. What asks for DONE is remembered until that is acknowledged.
     fn release(&mut self, taken: Taken) {
-        self.link.grant.consume(taken.cost);
+        let freed = taken.cost - if taken.wanted { MESSAGE_OVERHEAD } else { 0 };
+        self.link.grant.consume(freed);
         if let Some(channel) = self.channels.get_mut(&taken.channel) {
-            channel.grant.consume(taken.cost);
+            channel.grant.consume(freed);
         }
         let reserved = self.reserved.take_if(|it| it.channel == taken.channel && it.number == taken.number);
         if reserved.is_some() {
@@ -253,6 +255,7 @@ impl Inbound {
         if let Some(channel) = self.channels.get_mut(&channel) {
             channel.on_done_acked(first, end, &mut self.link);
         }
+        self.look_at_credit(channel);
     }
 
     pub(crate) fn on_lost_done(&mut self, id: u64, first: u64, end: u64) {

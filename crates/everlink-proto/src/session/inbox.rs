@@ -56,6 +56,8 @@ pub(crate) struct Taken {
     pub(crate) channel: u64,
     pub(crate) number: u64,
     pub(crate) cost: u64,
+    /// Whether it asks for DONE.
+    pub(crate) wanted: bool,
 }
 
 /// The queue. Its messages are bounded by credit, and its notices by [`NOTICES_MAX`] and two for
@@ -99,7 +101,13 @@ impl Inbox {
             InboxItem::Message { body, token, .. } => {
                 let cost = cost(body.len());
                 self.cost -= cost;
-                Some(Taken { epoch: token.epoch, channel: token.channel, number: token.number, cost })
+                Some(Taken {
+                    epoch: token.epoch,
+                    channel: token.channel,
+                    number: token.number,
+                    cost,
+                    wanted: token.wanted,
+                })
             }
             InboxItem::SessionStarted | InboxItem::SessionEnded(_) => {
                 self.notices -= 1;

@@ -17,8 +17,8 @@ use crate::session::EndReason;
 /// So much memory a buffer keeps though little is in it: what a stream may hold from its start.
 const BUFFER_KEPT: usize = 64 * 1024;
 
-/// Gives back what a buffer has grown to and does not need any more. It has to grow to twice its size again before this
-/// costs another copy.
+/// Gives back what a buffer has grown to and does not need any more: three quarters of it are empty, so that each byte is
+/// copied at most once more.
 fn shrink(buffer: &mut VecDeque<u8>) {
     if buffer.capacity() > BUFFER_KEPT && buffer.len() < buffer.capacity() / 4 {
         buffer.shrink_to((2 * buffer.len()).max(BUFFER_KEPT));

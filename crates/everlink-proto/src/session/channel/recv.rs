@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::WINDOW;
 use crate::range_set::RangeSet;
-use crate::session::credit::{ASKED_MAX, CHANNEL_START, Grant, LinkRoom, MESSAGE_OVERHEAD, bytes, cost};
+use crate::session::credit::{CHANNEL_START, Grant, LinkRoom, MESSAGE_OVERHEAD, bytes, cost};
 use crate::session::inbox::{DoneToken, Inbox};
 use crate::session::{Kept, NotKept, ProtocolError, Record};
 use crate::stream::assembler::Assembler;
@@ -42,9 +42,9 @@ pub(crate) struct RecvChannel {
     pub(crate) grant: Grant,
     /// What opened messages will cost beyond what came of them.
     pub(crate) coming: u64,
-    /// Those in the inbox that ask for a DONE which is not acknowledged, and how many they are.
+    /// Messages that entered the inbox and ask for a DONE which is not acknowledged. Each still costs what it costs to
+    /// remember it, which bounds them (SPEC 7.4).
     asked: RangeSet,
-    asking: u64,
     /// How many messages the application was asked to say done for, and did not.
     undone: u64,
     done_due: RangeSet,
@@ -61,7 +61,6 @@ impl RecvChannel {
             grant: Grant::new(CHANNEL_START, window),
             coming: 0,
             asked: RangeSet::new(),
-            asking: 0,
             undone: 0,
             done_due: RangeSet::new(),
             done_flying: RangeSet::new(),
@@ -95,7 +94,7 @@ impl RecvChannel {
             return Ok(kept);
         }
         let (price, held) = (cost(body.len()), self.held(number));
-        if !gate.link.grant.has_room(price - held) || self.may_not_ask(flags, gate) {
+        if !gate.link.grant.has_room(price - held) {
             return Ok(Kept::No(NotKept::NoRoom));
         }
         if held > 0 {
@@ -116,8 +115,7 @@ impl RecvChannel {
         if let Some(kept) = self.known(frag.number, frag.total)? {
             return Ok((kept, false));
         }
-        let has_room = gate.link.grant.has_room(bytes(frag.bytes.len()).saturating_add(MESSAGE_OVERHEAD));
-        if !has_room || self.may_not_ask(frag.flags, gate) {
+        if !gate.link.grant.has_room(bytes(frag.bytes.len()).saturating_add(MESSAGE_OVERHEAD)) {
             return Ok((Kept::No(NotKept::NoRoom), false));
         }
         let opens = !self.early.contains_key(&frag.number);
@@ -162,11 +160,6 @@ impl RecvChannel {
         Ok(whole.then_some(Kept::Yes))
     }
 
-    /// Whether a message asks for DONE, and as many wait for it already as may (SPEC 7.3).
-    const fn may_not_ask(&self, flags: MessageFlags, gate: &Gate<'_>) -> bool {
-        flags.wants_done && (self.asking >= WINDOW || gate.link.asked >= ASKED_MAX)
-    }
-
     fn held(&self, number: u64) -> u64 {
         match self.early.get(&number) {
             Some(Early::Parts { held, .. }) => *held,
@@ -204,9 +197,7 @@ impl RecvChannel {
         gate.inbox.push_message(token, body, flags);
         if wanted {
             self.undone += 1;
-            let before = self.asked.len();
-            self.asking += self.asked.insert_range(self.next..self.next + 1);
-            gate.link.asked = gate.link.asked + self.asked.len() - before;
+            self.asked.insert(self.next);
         }
         self.next += 1;
     }
@@ -257,12 +248,13 @@ impl RecvChannel {
         !self.has_done()
     }
 
+    /// Nothing has to be remembered of these any more.
     pub(crate) fn on_done_acked(&mut self, first: u64, end: u64, link: &mut LinkRoom) {
         self.done_flying.remove_range(first..end);
         self.done_due.remove_range(first..end);
-        let before = self.asked.len();
-        self.asking -= self.asked.remove_range(first..end);
-        link.asked = link.asked + self.asked.len() - before;
+        let freed = MESSAGE_OVERHEAD * self.asked.remove_range(first..end);
+        self.grant.consume(freed);
+        link.grant.consume(freed);
     }
 
     pub(crate) fn on_done_lost(&mut self, first: u64, end: u64) {

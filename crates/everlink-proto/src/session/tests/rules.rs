@@ -186,52 +186,43 @@ fn a_message_with_its_verdict_holds_no_bytes_though_one_before_it_waits() {
     assert_eq!(session.send_room(), SessionConfig::default().send_budget - 932);
 }
 
-/// What an inbox is asked to be done with: it takes what there is, and is done with all of it.
-fn ask(session: &mut Session, channel: u64, number: u64, asks: bool) -> Kept {
+/// A peer that asks for DONE as often as it may on a channel, and acknowledges none; the application takes what comes and
+/// is done with it. How often that was.
+fn ask_for_done(session: &mut Session, channel: u64, numbers: core::ops::Range<u64>, asks: bool) -> u64 {
     let flags = MessageFlags { wants_done: asks, ..MessageFlags::default() };
-    let frame = Frame::Msgs(Msgs { channel, first: number, messages: vec![(flags, b"")] });
-    let kept = session.on_frame(&frame).expect("a legal frame");
-    while let Some(item) = session.recv() {
-        if let InboxItem::Message { token, .. } = item {
-            session.done(token);
+    let mut spent = numbers.start * 32;
+    for number in numbers.clone() {
+        spent += 32;
+        let granted = session.snapshot().channels.into_iter().find_map(|it| match it {
+            ChannelSnapshot::Receiving { channel: id, granted, .. } if id == channel => Some(granted),
+            _ => None,
+        });
+        if granted.is_some_and(|granted| spent > granted) {
+            return number - numbers.start;
         }
+        let frame = Frame::Msgs(Msgs { channel, first: number, messages: vec![(flags, b"")] });
+        assert_eq!(session.on_frame(&frame), Ok(Kept::Yes));
+        while let Some(item) = session.recv() {
+            if let InboxItem::Message { token, .. } = item {
+                session.done(token);
+            }
+        }
+        packet(session);
     }
-    packet(session);
-    kept
+    numbers.end - numbers.start
 }
 
 #[test]
-fn a_peer_that_acknowledges_no_done_is_kept_waiting() {
+fn a_peer_that_acknowledges_no_done_uses_its_credit_up() {
     let mut session = begun();
-    let no_room = Kept::No(NotKept::NoRoom);
-    let kept = (0..65_536).filter(|number| ask(&mut session, 0, *number, true) == Kept::Yes);
-    assert_eq!(kept.count(), 65_536);
-    assert_eq!(ask(&mut session, 0, 65_536, true), no_room);
-    let part = |offset, wants_done| {
-        let flags = MessageFlags { wants_done, ..MessageFlags::default() };
-        Frame::Frag(Frag { channel: 0, number: 65_536, offset, total: 2, flags, bytes: b"x" })
-    };
-    assert_eq!(session.on_frame(&part(0, false)), Ok(Kept::Yes));
-    assert_eq!(session.on_frame(&part(1, true)), Ok(no_room), "its last part may not ask either");
-    session.on_acked(Record::Done { channel: 0, first: 0, end: 1 });
-    assert_eq!(session.on_frame(&part(1, true)), Ok(Kept::Yes));
-    assert_eq!(ask(&mut session, 0, 65_537, true), no_room);
-    assert_eq!(ask(&mut session, 0, 65_537, false), Kept::Yes);
-}
-
-#[test]
-fn what_waits_for_done_is_bounded_for_all_channels_together() {
-    let mut session = begun();
-    // Every second message asks, so that no two of them make one run.
-    for number in 0..2 * 2048 {
-        for channel in 0..4 {
-            assert_eq!(ask(&mut session, channel, number, number % 2 == 0), Kept::Yes, "message {number}");
-        }
-    }
-    assert_eq!(ask(&mut session, 9, 0, true), Kept::No(NotKept::NoRoom));
-    assert_eq!(ask(&mut session, 9, 0, false), Kept::Yes);
-    session.on_acked(Record::Done { channel: 2, first: 0, end: 1 });
-    assert_eq!(ask(&mut session, 9, 1, true), Kept::Yes);
+    assert_eq!(ask_for_done(&mut session, 0, 0..100_000, true), (1 << 20) / 32);
+    assert_eq!(session.snapshot().link_held, 1 << 20, "that many have to be remembered");
+    assert_eq!(ask_for_done(&mut session, 1, 0..100_000, false), 100_000, "what is taken costs nothing");
+    session.on_acked(Record::Done { channel: 0, first: 0, end: 20_000 });
+    session.on_acked(Record::Done { channel: 0, first: 0, end: 20_000 });
+    assert_eq!(session.snapshot().link_held, (1 << 20) - 20_000 * 32);
+    packet(&mut session);
+    assert_eq!(ask_for_done(&mut session, 0, 32_768..100_000, true), 20_000);
 }
 
 #[test]
